@@ -1,0 +1,114 @@
+"""The metric interface: a data-only spec, and an accumulator that sees each frame once.
+
+Frames are uint8 RGB (H, W, 3), floor(255 x + 0.5), in the run and from disk alike. A metric is asked for a list of
+regions; it answers with one :class:`Outcome` a region and clip.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+REGIONS = ("whole", "seen", "unseen")
+STATUSES = ("ok", "undefined", "missing-input", "not-applicable", "invalid-input", "failed")
+#: Columns of scores.csv and scores.parquet, in order (a contract).
+COLUMNS = (
+    "run", "method", "variant", "mode", "dataset", "preset", "size", "seed", "protocol", "protocol_hash",
+    "annotation_class", "metric", "profile", "judge", "pair", "region", "value", "n_frames", "status", "reason",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """Data-only card of a metric@profile.
+
+    Attributes:
+        name, profile: ``ssim``, ``default``.
+        implementation: ``module:Class`` of the accumulator.
+        direction: ``lower`` or ``higher`` is better, or ``none``.
+        family: heading on the board (``pixel``, ``motion``, ``temporal``, ...).
+        needs: inputs beside the generated frame: ``reference``, or annotation kinds of the reference (``mask``, ``flow``,
+            ``observability``); where the dataset lacks one the metric is ``missing-input``.
+        regions: regions it can be computed on.
+        headline: stands on the board's first view, and may rank.
+        flagged: why a frozen or faded video can win it ("" = it cannot).
+    """
+
+    name: str
+    title: str
+    implementation: str
+    direction: str
+    family: str
+    formula: str
+    unit: str = ""
+    range: tuple[float, float] = (0.0, float("inf"))
+    profile: str = "default"
+    version: int = 1
+    needs: frozenset[str] = frozenset({"reference"})
+    regions: tuple[str, ...] = ("whole",)
+    protocols: tuple[str, ...] = ()
+    default: bool = True
+    headline: bool = False
+    flagged: str = ""
+
+    @property
+    def id(self) -> str:
+        """``name@profile``."""
+        return f"{self.name}@{self.profile}"
+
+
+@dataclass(frozen=True)
+class ClipContext:
+    """What is known of a clip before its first frame: fps, (H, W), number of scored frames, and the source photo
+    (H, W, 3) uint8 or None."""
+
+    pair: str
+    fps: float
+    size: tuple[int, int]
+    n_frames: int
+    source: Array | None = None
+
+
+@dataclass(frozen=True)
+class FramePair:
+    """One scored frame: generated, reference (None where there is no truth), and the reference's annotations by kind."""
+
+    generated: Array
+    reference: Array | None = None
+    annotations: Mapping[str, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Value of one metric on one clip and region. ``value`` is a number only where ``status`` is ``ok``."""
+
+    value: float
+    n_frames: int
+    status: str = "ok"
+    reason: str = ""
+
+
+class Metric(ABC):
+    """Accumulator of one metric over the frames of one clip at a time; holds no frames but the last."""
+
+    spec: ClassVar[MetricSpec]
+
+    def __init__(self, regions: tuple[str, ...] = ("whole",)) -> None:
+        self.regions = regions
+
+    @abstractmethod
+    def start(self, clip: ClipContext) -> None:
+        """Begin a clip."""
+
+    @abstractmethod
+    def update(self, frame: FramePair) -> None:
+        """Take the next frame."""
+
+    @abstractmethod
+    def finish(self) -> dict[str, Outcome]:
+        """End the clip: region -> outcome."""
