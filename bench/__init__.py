@@ -42,7 +42,7 @@ _PUBLIC = {
     **dict.fromkeys(("Metric", "MetricSpec", "ClipContext", "FramePair", "Outcome"), "bench.evaluation.base"),
     **dict.fromkeys(("load_method",), "bench.api"),
 }
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
+__all__ = ["__version__", *_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import pkgutil
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -21,7 +21,7 @@ KINDS = ("methods", "datasets", "metrics")
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered name: where its spec is (``module:attribute``), and the distribution that brought it ("" = built in)."""
+    """A registered name, its spec's ``module:attribute``, and the distribution that brought it ("" = built in)."""
 
     kind: str
     name: str
@@ -37,7 +37,7 @@ class Entry:
         module, _, attribute = self.target.partition(":")
         try:
             return getattr(import_module(module), attribute)
-        except Exception as error:  # noqa: BLE001 - the boundary to foreign code: any failure means "broken plugin"
+        except Exception as error:  # the boundary to foreign code: any failure means "broken plugin"
             origin = f"the package {self.distribution!r}" if self.distribution else "the suite"
             raise UsageError(
                 f"{self.kind[:-1]} {self.name!r} from {origin} is broken: {type(error).__name__}: {error}",
@@ -56,7 +56,7 @@ def _builtin(kind: str) -> dict[str, str]:
     return dict(import_module("bench.evaluation").BUILTIN)
 
 
-@lru_cache(maxsize=None)
+@cache
 def entries(kind: str) -> dict[str, Entry]:
     """All registered names of a kind, sorted. A built-in name wins over a plugin of the same name, which is listed
     under ``name (distribution)`` so that the clash is seen."""

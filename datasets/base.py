@@ -25,7 +25,7 @@ KINDS: Mapping[str, str] = {
     "parsing20": "(H, W) uint8: CIHP label 0..19",
     "parsing6": "(H, W) uint8: background, head, top, bottom, shoes, limbs",
     "mask": "(H, W) uint8: 1 = person",
-    "flow": "(H, W, 2) float32: displacement to the next frame in pixels (last frame of a clip: to its successor in the motion)",
+    "flow": "(H, W, 2) float32: displacement to the next frame in pixels (the last frame: to its successor)",
     "occlusion": "(H, W) uint8: 1 = not visible in the next frame",
     "background": "(H, W, 3) uint8: the scene without the person",
     "face": "(4,) float32: x0, y0, x1, y1 of the face in pixels, NaN where there is none",
@@ -225,7 +225,7 @@ class Dataset(ABC):
     def fingerprint(self, split: str) -> str:
         """Hash of everything that the frames and annotations of a split depend on."""
 
-    def prepare(
+    def prepare(  # noqa: B027 - a dataset that needs no preparation keeps this one
         self, splits: Sequence[str], protocols: Sequence[str], progress: Callable[[int, int, str], None]
     ) -> None:
         """Decode or render into the cache what is not there yet; calls ``progress(done, total, what)``."""

@@ -40,12 +40,12 @@ class MethodSpec:
     Attributes:
         name: registered name (lower case, hyphens).
         implementation, config: ``module:Class`` of the Method and of its pydantic config.
-        modes: mode -> target that its output aims at (``abs/drv``, ``abs/src`` or ``rel/src``); the first is the default.
+        modes: mode -> target that its output aims at (``abs/drv``, ``rel/src``, ...); the first is the default.
         needs: annotation kinds it reads at test time (empty: image only). Training needs are in its stages.
         presets: preset -> config overrides (dotted paths).
         variants: slug -> Variant. The full method has no slug.
         sanity: a row that is no method but a bar to read the others by; needs no training.
-        oracle: the rendering of the trial that a sanity row may see (``target``, ``rel``, ``leak``, ``background``); else "".
+        oracle: the rendering of the trial that a sanity row may see (``target``, ``rel``, ``leak``, ``background``).
     """
 
     name: str
@@ -69,7 +69,7 @@ class MethodSpec:
 # -- training ----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class PairItem:
-    """Two frames of one clip. Batch keys: ``source``, ``driving`` (B, 3, H, W), and ``source/<kind>``, ``driving/<kind>``.
+    """Two frames of one clip: ``source``, ``driving`` (B, 3, H, W), and ``source/<kind>``, ``driving/<kind>``.
 
     Attributes:
         max_gap: largest distance in frames (None: anywhere in the clip).
@@ -82,11 +82,11 @@ class PairItem:
 
 @dataclass(frozen=True)
 class SequenceItem:
-    """A photo and consecutive frames. Keys: ``source`` (B, 3, H, W), ``frames`` (B, T, 3, H, W), ``source/<kind>``, ``frames/<kind>``.
+    """A photo and consecutive frames: ``source`` (B, 3, H, W), ``frames`` (B, T, 3, H, W), ``<either>/<kind>``.
 
     Attributes:
         length, stride: of the frames.
-        source: which frame of the clip is the photo: ``first``, ``random`` or ``previous`` (the one before the sequence).
+        source: which frame is the photo: ``first``, ``random`` or ``previous`` (the one before the sequence).
     """
 
     length: int = 4
@@ -96,7 +96,7 @@ class SequenceItem:
 
 @dataclass(frozen=True)
 class CropItem:
-    """One element of arrays made by :meth:`Method.derive`. Keys: the names in ``arrays``, each (B, ...) of the stored dtype."""
+    """One element of arrays made by :meth:`Method.derive`: the names in ``arrays``, each (B, ...) as stored."""
 
     arrays: tuple[str, ...]
 
@@ -124,8 +124,8 @@ class Player:
 
     Attributes:
         milestones: steps of the stage at which the learning rate is multiplied by ``gamma``.
-        clip_norm, clip_type: gradient clipping by that norm type (``inf`` or 2); ``clip_nets`` limits it to some networks,
-            each clipped by itself (None: all of the player's, each by itself).
+        clip_norm, clip_type: gradient clipping by that norm type (``inf`` or 2); ``clip_nets`` limits it to some
+            networks (None: all of the player's); each network is clipped by itself.
     """
 
     nets: tuple[str, ...]
@@ -194,7 +194,7 @@ class Driving(Protocol):
 
 @dataclass(frozen=True)
 class AnimateOptions:
-    """Options of one animation: the mode (a key of the spec's ``modes``) and whether driving is the source's own clip."""
+    """Options of one animation: the mode (a key of the spec's ``modes``); is driving the source's own clip?"""
 
     mode: str
     self_driven: bool = False
@@ -224,7 +224,7 @@ class Method(ABC):
         return ()
 
     def derive(self, clip: Clip) -> dict[str, np.ndarray]:
-        """Arrays made from a clip before training (crops, embeddings), leading axis = items; cached by content and code."""
+        """Arrays made from a clip before training (crops, embeddings), leading axis = items; cached by content, code."""
         return {}
 
     def step(self, stage: Stage, batch: Batch, update: Update, info: StepInfo) -> dict[str, float]:

@@ -32,8 +32,8 @@ class MetricSpec:
         implementation: ``module:Class`` of the accumulator.
         direction: ``lower`` or ``higher`` is better, or ``none``.
         family: heading on the board (``pixel``, ``motion``, ``temporal``, ...).
-        needs: inputs beside the generated frame: ``reference``, or annotation kinds of the reference (``mask``, ``flow``,
-            ``observability``); where the dataset lacks one the metric is ``missing-input``.
+        needs: inputs beside the generated frame: ``reference``, or annotation kinds of the reference (``mask``,
+            ``flow``, ``observability``); where the dataset lacks one the metric is ``missing-input``.
         regions: regions it can be computed on.
         headline: stands on the board's first view, and may rank.
         flagged: why a frozen or faded video can win it ("" = it cannot).
@@ -76,7 +76,7 @@ class ClipContext:
 
 @dataclass(frozen=True)
 class FramePair:
-    """One scored frame: generated, reference (None where there is no truth), and the reference's annotations by kind."""
+    """One scored frame: generated, reference (None where there is no truth), the reference's annotations by kind."""
 
     generated: Array
     reference: Array | None = None
