@@ -224,7 +224,7 @@ class Method(ABC):
         return ()
 
     def derive(self, clip: Clip) -> dict[str, np.ndarray]:
-        """Arrays made from a clip before training (crops, embeddings), leading axis = items; cached by content, code."""
+        """Arrays made from a clip before training (crops, embeddings); leading axis = items; cached by content."""
         return {}
 
     def step(self, stage: Stage, batch: Batch, update: Update, info: StepInfo) -> dict[str, float]:
