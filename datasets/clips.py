@@ -50,7 +50,7 @@ class ArrayClip(Clip):
         return self._length
 
     def read(self, indices: Sequence[int], kinds: frozenset[str] = frozenset()) -> FrameStack:
-        """Frames at ``indices`` (0..T-1, any order, repeats allowed) as copies. Raises MissingInputError, IndexError."""
+        """Frames at ``indices`` (any order, repeats allowed), copied. Raises MissingInputError, IndexError."""
         index = check_indices(self, indices)
         require_kinds(self, kinds)
         notes = {kind: _take(self._annotations[kind], index) for kind in sorted(kinds)}
@@ -109,4 +109,4 @@ def _open(array: Array | str | Path) -> Array:
 
 def _take(array: Array | str | Path, index: list[int]) -> Array:
     """A copy of the elements at ``index``; the memory map is closed on return, so its pages do not pile up."""
-    return np.array(_open(array)[index])
+    return np.asarray(_open(array)[np.asarray(index, dtype=np.intp)])

@@ -34,6 +34,10 @@ class MissingInputError(SuiteError):
     status = 3
 
 
+class CorruptVideoError(MissingInputError):
+    """A video or image is there but cannot be used: damaged, empty, without a picture (exit status 3)."""
+
+
 class TrainingError(SuiteError):
     """Training diverged or failed (exit status 4). ``outcome`` is the run status that is recorded."""
 

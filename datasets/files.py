@@ -60,14 +60,16 @@ def storage_errors(path: str | Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError) as error:
+        number = error.errno if isinstance(error, OSError) else None
         if _is_full(error):
+            reason = os.strerror(number) if number else "the disk is full or a size limit was reached"
             raise StorageError(
-                f"cannot write {path}: no space left on the disk or quota ({free_bytes(path):,} bytes free)",
+                f"cannot write {path}: {reason} ({free_bytes(path):,} bytes free)",
                 "free some space, or choose another folder; what was there before is unchanged",
             ) from error
-        if isinstance(error, OSError) and error.errno in _REFUSED:
+        if number in _REFUSED:
             raise StorageError(
-                f"cannot write {path}: {os.strerror(error.errno or 0)} ({free_bytes(path):,} bytes free)",
+                f"cannot write {path}: {os.strerror(number)} ({free_bytes(path):,} bytes free)",
                 "choose a folder that you may write to",
             ) from error
         raise
@@ -112,7 +114,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             _sync(temporary)
-            os.replace(temporary, path)
+            temporary.replace(path)
         except BaseException:
             _remove(temporary)
             raise
@@ -150,7 +152,7 @@ def sweep_temporaries(folder: str | Path, older_than_s: float = 3600.0) -> int:
 
 # -- JSON --------------------------------------------------------------------------------------------------------
 def _plain(value: Any) -> Any:
-    """JSON form of what the ``json`` module does not know: dataclasses, mappings, sets, paths, numpy scalars and arrays."""
+    """JSON form of dataclasses, mappings, sets, paths, numpy scalars and arrays."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -198,7 +200,7 @@ def read_json(path: str | Path) -> Any:
 # -- hashes ------------------------------------------------------------------------------------------------------
 def sha256_file(path: str | Path) -> str:
     """SHA-256 of a file's bytes (hex), read in blocks."""
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
