@@ -46,3 +46,35 @@ def unletterbox(square: Array, shape: tuple[int, int], nearest: bool = False) ->
     """Cut the bars off a square made by :func:`letterbox` and bring the picture back to ``shape`` = (H, W)."""
     top, left, h, w = letterbox_box(shape[0], shape[1], square.shape[0])
     return resize(square[top : top + h, left : left + w], shape, nearest)
+
+
+# -- the square that data sets use: full height --------------------------------------------------------------------
+def square_crop(height: int, width: int) -> tuple[int, int]:
+    """(left, width) of the columns that :func:`square` keeps: the middle H of a landscape picture, else all."""
+    return ((width - height) // 2, height) if width > height else (0, width)
+
+
+def square(frame: Array, size: int, nearest: bool = False) -> Array:
+    """The ``size`` square of an (H, W) or (H, W, C) picture that keeps its full height.
+
+    A landscape picture loses its sides, an upright one gets black bars: nobody loses head or feet, and people in
+    landscape video are as large as in the papers' square crops.
+    """
+    left, kept = square_crop(*frame.shape[:2])
+    return letterbox(frame[:, left : left + kept], size, nearest)
+
+
+def square_points(xy: Array, shape: tuple[int, int], size: int) -> Array:
+    """Where :func:`square` brings points: (..., 2) x, y in pixels of an H x W picture to pixels of the square."""
+    left, kept = square_crop(*shape)
+    box_top, box_left, h, w = letterbox_box(shape[0], kept, size)
+    x = (xy[..., 0] - left + 0.5) * (w / kept) - 0.5 + box_left
+    y = (xy[..., 1] + 0.5) * (h / shape[0]) - 0.5 + box_top
+    return np.stack([x, y], axis=-1)
+
+
+def square_scale(shape: tuple[int, int], size: int) -> tuple[float, float]:
+    """(x, y) factors by which :func:`square` scales displacements of an H x W picture."""
+    _, kept = square_crop(*shape)
+    _, _, h, w = letterbox_box(shape[0], kept, size)
+    return w / kept, h / shape[0]
