@@ -1,0 +1,142 @@
+"""The first content of ``run.json``: what was asked, what it depends on, and where it runs."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.protocols import fix
+from bench.store import SCHEMA
+
+if TYPE_CHECKING:
+    from bench.spec import Run
+    from methods.base import MethodSpec
+
+#: Packages whose version can change a number.
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "opencv-python-headless", "av", "pandas", "pydantic", "wandb")
+
+
+def new_record(run: Run) -> dict[str, Any]:
+    """The record of a run before it starts (status ``running``); see ``docs/architecture.md`` for the fields."""
+    spec, card = run.spec, run.dataset.spec
+    return {
+        "schema": SCHEMA,
+        "method": run.method_spec.name,
+        "variant": run.variant,
+        "mode": run.mode,
+        "dataset": spec.dataset,
+        "dataset_slug": run.dataset.slug,
+        "preset": spec.preset,
+        "seed": spec.seed,
+        "size": run.dataset.size,
+        "annotation_class": run.dataset.annotation_class,
+        "overrides": dict(spec.overrides),
+        "config": run.config.model_dump(mode="json"),
+        "status": "running",
+        "reason": "",
+        "trained": _trained(run),
+        "identity": run.identity.to_json(),
+        "protocols": protocols(run),
+        "not_applicable": dict(run.not_applicable),
+        "method_card": method_card(run.method_spec, run.variant),
+        "dataset_card": {
+            "title": card.title,
+            "licence": card.licence,
+            "synthetic": card.synthetic,
+            "publishable": card.publishable,
+        },
+        "training": {"steps": 0, "seconds": 0.0, "samples": 0, "parameters": 0},
+        "metrics": [],
+        "judges": {},
+        "findings": list(run.dataset.findings()),
+        "spec": {
+            "checkpoint": str(spec.checkpoint) if spec.checkpoint else None,
+            "precision": spec.precision,
+            "device": spec.device,
+            "protocols": list(spec.protocols),
+        },
+        "provenance": provenance(spec.device),
+    }
+
+
+def protocols(run: Run) -> dict[str, dict[str, Any]]:
+    """The ``protocols`` entry: name -> hash, number of pairs, generated frames, target."""
+    fixed = {name: fix(run.dataset, pairs) for name, pairs in run.protocols.items()}
+    return {
+        name: {"hash": p.hash8, "pairs": len(p.pairs), "frames": p.frames, "target": p.target}
+        for name, p in fixed.items()
+    }
+
+
+def method_card(spec: MethodSpec, variant: str = "") -> dict[str, Any]:
+    """What a board says of a method, without importing it."""
+    chosen = spec.variants.get(variant)
+    return {
+        "title": spec.title,
+        "paper": spec.paper,
+        "venue": spec.venue,
+        "year": spec.year,
+        "licence": spec.licence,
+        "fidelity": spec.fidelity,
+        "input": f"annotation-driven ({', '.join(sorted(spec.needs))})" if spec.needs else "image only",
+        "sanity": spec.sanity,
+        "variant_label": chosen.label if chosen else "",
+        "compare_to": chosen.compare_to if chosen else "",
+    }
+
+
+def _trained(run: Run) -> str:
+    if run.method_spec.sanity:
+        return "not trained"
+    if run.spec.checkpoint:
+        return "checkpoint file"
+    return "initial checkpoint" if run.identity.parts.get("initial") else "from scratch"
+
+
+def provenance(device: str) -> dict[str, Any]:
+    """Code, packages and machine; never fails where git, a package or a GPU is absent."""
+    commit, dirty = git_state(Path(__file__).resolve().parents[1])
+    packages = {name: found for name in PACKAGES if (found := _version(name))}
+    return {
+        "commit": commit,
+        "dirty": dirty,
+        "python": platform.python_version(),
+        "torch": packages.get("torch", ""),
+        "packages": packages,
+        "platform": platform.platform(),
+        "device": device,
+        "started": now(),
+        "finished": "",
+    }
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def git_state(root: Path) -> tuple[str, bool]:
+    """Commit and dirty flag of the checkout at ``root``; ("", False) where it is none, or git does not answer."""
+    top = _git(root, "rev-parse", "--show-toplevel")
+    if not top or Path(top).resolve() != root.resolve():
+        return "", False  # an installed package inside somebody else's repository
+    return _git(root, "rev-parse", "HEAD"), bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
+
+
+def _git(root: Path, *args: str) -> str:
+    try:
+        done = subprocess.run(["git", "-C", str(root), *args], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
