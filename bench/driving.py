@@ -58,9 +58,10 @@ class ClipDriving:
     def chunks(self, size: int = 8, start: int = 0, stop: int | None = None) -> Iterator[dict[str, Tensor]]:
         """Frames start..stop-1 in order, at most ``size`` at a time."""
         stop = len(self) if stop is None else min(stop, len(self))
-        for first in range(start, stop, size):
-            index = range(first, min(first + size, stop))
-            batch = batch_of(self._clip.read(index, self._kinds), self._device)
+        first = start
+        for stack in self._clip.stream(self._kinds, start, stop, size):
+            batch = batch_of(stack, self._device)
             if self._oracle is not None:
-                batch["oracle"] = rgb_tensor(self._oracle.read(index).rgb, self._device)
+                batch["oracle"] = rgb_tensor(self._oracle.read(range(first, first + len(stack))).rgb, self._device)
+            first += len(stack)
             yield batch

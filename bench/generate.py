@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,19 +38,13 @@ _SLACK = 1e-3  # a bf16 sigmoid may end a rounding step outside [0, 1]
 
 @dataclass(frozen=True)
 class Rendering:
-    """How frames are computed: device, and ``fp32`` or ``bf16`` (autocast)."""
+    """How frames are computed: the device, and ``fp32`` or ``bf16``.
+
+    The precision is handed to the method (:class:`methods.base.AnimateOptions`), which knows what must stay in float32.
+    """
 
     device: torch.device | str = "cpu"
     precision: str = "fp32"
-
-    def guard(self) -> ExitStack:
-        """Inference mode, and autocast where asked, as one context."""
-        stack = ExitStack()
-        stack.enter_context(torch.inference_mode())
-        if self.precision == "bf16":
-            kind = torch.device(self.device).type
-            stack.enter_context(torch.autocast(kind, dtype=torch.bfloat16, cache_enabled=False))
-        return stack
 
 
 def animate(
@@ -60,7 +53,6 @@ def animate(
     driving: Driving,
     options: AnimateOptions,
     size: tuple[int, int],
-    rendering: Rendering | None = None,
     what: str = "",
 ) -> Iterator[Array]:
     """Animate one photo; checks every frame.
@@ -76,15 +68,14 @@ def animate(
     Raises:
         GenerationError: wrong number of frames, shape or range, or values that are not finite.
     """
-    rendering = rendering or Rendering()
     name = f"method {method.spec.name!r}, pair {what or 'source'!r}"
     method.nets.eval()
-    with rendering.guard():
+    with torch.inference_mode():
         state = method.encode(source)
     stream = iter(method.animate(state, driving, options))
     done, total = 0, len(driving)
     while True:
-        with rendering.guard():  # around each chunk, so that no mode leaks to whoever consumes the frames
+        with torch.inference_mode():  # around each chunk, so that no mode leaks to whoever consumes the frames
             chunk = next(stream, None)
             if chunk is None:
                 break
@@ -137,9 +128,8 @@ def animate_trial(
         oracle = trial.oracles[spec.oracle]()
     driving = ClipDriving(trial.driving, spec.needs, rendering.device, oracle)
     torch.manual_seed(int(sha256_of(trial.pair.id)[:8], 16))  # by pair, so that the order of pairs does not matter
-    yield from animate(
-        method, source, driving, AnimateOptions(mode, self_driven), (size, size), rendering, trial.pair.id
-    )
+    options = AnimateOptions(mode, self_driven, rendering.precision)
+    yield from animate(method, source, driving, options, (size, size), trial.pair.id)
 
 
 def _require(trial: Trial, needs: frozenset[str]) -> Any:

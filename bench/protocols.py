@@ -2,97 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import cache, cached_property
 
 from bench import registry
-from datasets.base import Dataset, Pair
-from datasets.errors import UsageError
-from datasets.files import digest
+from bench.identity import protocol_hash
+from datasets.base import Dataset, Pair, PairList
 
 #: How frames come to the protocol's size (``datasets.letterbox``); the synthetic world renders at that size.
-RESIZE = "letterbox, area when shrinking, linear when enlarging"
+RESIZE = "full-height square, area when shrinking, linear when enlarging"
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """An immutable comparison; another pair list, size or target is another protocol.
+    """An immutable comparison; another pair list, size, target or budget is another protocol.
 
     Attributes:
-        name: ``cross-animation@1``.
-        target: ``pose/place`` of the truth, None where there is no truth.
-        data: fingerprint of the test split.
-        size: side of the frames in pixels.
-        headline: ids of the built-in metrics that stand on the board's first view.
+        dataset: gives the data fingerprint, the size and the annotation class.
+        listed: name, pairs and target.
+        preset: the budget.
     """
 
-    name: str
-    target: str | None
-    pairs: tuple[Pair, ...]
-    data: str
-    size: int
-    annotation_class: str
-    headline: tuple[str, ...] = ()
-    resize: str = RESIZE
+    dataset: Dataset
+    listed: PairList
+    preset: str
 
     @property
-    def pairs_hash(self) -> str:
-        """SHA-256 of the pair list alone: what generation depends on."""
-        return digest([asdict(pair) for pair in self.pairs])
+    def name(self) -> str:
+        """``cross-animation@1``."""
+        return self.listed.name
 
     @property
-    def hash(self) -> str:
-        """SHA-256 of everything above."""
-        return digest(asdict(self))
+    def target(self) -> str | None:
+        """``pose/place`` of the truth; None where there is no truth."""
+        return self.listed.target
 
     @property
-    def hash8(self) -> str:
-        """The first 8 digits of :attr:`hash`, as boards print it."""
-        return self.hash[:8]
+    def pairs(self) -> tuple[Pair, ...]:
+        """What is generated and scored, in a fixed order."""
+        return self.listed.pairs
 
     @property
     def frames(self) -> int:
         """Generated frames of all pairs."""
         return sum(pair.stop - pair.start for pair in self.pairs)
 
-
-def open_protocol(dataset: Dataset, name: str) -> Protocol:
-    """The protocol of that name as this data set, preset and annotation class define it.
-
-    Raises:
-        UsageError: the data set does not have it.
-    """
-    listed = dataset.pairs(name)
-    return Protocol(
-        name=listed.name,
-        target=listed.target,
-        pairs=listed.pairs,
-        data=dataset.fingerprint("test"),
-        size=dataset.size,
-        annotation_class=dataset.annotation_class,
-        headline=_headline(name),
-    )
+    @cached_property
+    def hash8(self) -> str:
+        """8 hexadecimal digits over data, pairs, size, target, annotation class, budget and headline metrics."""
+        return protocol_hash(self.dataset, self.listed, self.preset, headline_metrics())
 
 
-def choose(dataset: Dataset, asked: Sequence[str]) -> tuple[str, ...]:
-    """The protocols to run: those asked for, else all of the data set.
-
-    Raises:
-        UsageError: the data set does not have one of them; ``@1`` may be left out.
-    """
-    known = dataset.spec.protocols
-    chosen = []
-    for name in asked or known:
-        full = next((k for k in known if name in (k, k.partition("@")[0])), None)
-        if full is None:
-            raise UsageError(
-                f"data set {dataset.spec.name!r} has no protocol {name!r}", f"it has: {', '.join(known) or 'none'}"
-            )
-        chosen.append(full)
-    return tuple(dict.fromkeys(chosen))
-
-
-def _headline(protocol: str) -> tuple[str, ...]:
-    """Headline metrics of the suite itself: an installed plugin must not change the protocol's hash."""
+@cache
+def headline_metrics() -> tuple[str, ...]:
+    """Ids of the suite's own headline metrics; an installed plugin must not change a protocol's hash."""
     specs = [entry.load() for entry in registry.entries("metrics").values() if not entry.distribution]
-    return tuple(sorted(s.id for s in specs if s.headline and (not s.protocols or protocol in s.protocols)))
+    return tuple(sorted(spec.id for spec in specs if spec.headline))
