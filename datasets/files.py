@@ -38,7 +38,7 @@ _NUMPY_WRITE = re.compile(r"\d+ requested and \d+ written")
 def free_bytes(path: Path) -> int:
     """Bytes an ordinary user can still write on the file system of ``path`` or of its nearest existing parent."""
     for folder in (path, *path.parents):
-        if folder.exists():
+        with suppress(OSError):
             return shutil.disk_usage(folder).free
     return 0
 
