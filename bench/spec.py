@@ -157,12 +157,23 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
+def check_choice(option: str, value: str, known: Sequence[str]) -> None:
+    """Refuse an option's value that is not one of ``known``.
+
+    Raises:
+        UsageError: naming the nearest.
+    """
+    if value not in known:
+        near = difflib.get_close_matches(value, known, n=1, cutoff=0.5)
+        said = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(f"{option} {value!r} is not known", f"{said}choose {', '.join(known)}")
+
+
 # -- checks ----------------------------------------------------------------------------------------------------------
 def _check_plain_fields(spec: RunSpec) -> None:
     choices = (("--precision", spec.precision, PRECISIONS), ("--track", spec.track, TRACKERS))
     for option, value, known in choices:
-        if value not in known:
-            raise UsageError(f"{option} {value!r} is not known", f"choose {' or '.join(known)}")
+        check_choice(option, value, known)
     if not 0 <= spec.seed <= MAX_SEED:
         raise UsageError(f"--seed {spec.seed} is out of range", f"choose 0 to {MAX_SEED}")
     if not ANNOTATION_CLASSES.fullmatch(spec.annotation_class):

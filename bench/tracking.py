@@ -11,6 +11,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -209,7 +210,7 @@ class Guard:
             tracker, self.tracker = self.tracker, None
             abandon = getattr(tracker, "abandon", None)
             if callable(abandon):
-                abandon()
+                abandon(error)
             text = str(error).splitlines()
             self._warn(f"{self._name} tracking stopped ({type(error).__name__}{': ' + text[0] if text else ''}); "
                        f"the run goes on, its log is {LOG_NAME}")  # fmt: skip
@@ -289,6 +290,12 @@ class WandbTracker:
             self._run.finish(exit_code=0 if status == "complete" else 1)
             self._run = None
 
-    def abandon(self) -> None:
-        """After a failure: let go of the run, and keep W&B's exit hooks from printing or waiting."""
+    def abandon(self, error: Exception) -> None:
+        """After a failure: let go of the run. Where W&B's own process is gone, its exit hook would only print a
+        traceback about that at the end, so it is taken down now."""
         self._run = None
+        if isinstance(error, ConnectionError):
+            import wandb
+
+            with suppress(Exception):
+                wandb.teardown()

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import torch
     from pydantic import BaseModel
@@ -39,7 +41,9 @@ class MethodSpec:
 
     Attributes:
         name: registered name (lower case, hyphens).
-        implementation, config: ``module:Class`` of the Method and of its pydantic config.
+        implementation, config: ``module:Class`` of the Method and of its pydantic config. The config may say by two
+            methods what else training reads, so that it becomes part of the identity: ``loss_networks()`` -> name ->
+            Path of a weights file (or a hash), ``initial_checkpoint()`` -> Path of a file to start from, or None.
         modes: mode -> target that its output aims at (``abs/drv``, ``rel/src``, ...); the first is the default.
         needs: annotation kinds it reads at test time (empty: image only). Training needs are in its stages.
         presets: preset -> config overrides (dotted paths).
@@ -198,6 +202,7 @@ class AnimateOptions:
 
     mode: str
     self_driven: bool = False
+    precision: str = "fp32"
 
 
 class Method(ABC):
@@ -225,6 +230,20 @@ class Method(ABC):
 
     def derive(self, clip: Clip) -> dict[str, np.ndarray]:
         """Arrays made from a clip before training (crops, embeddings); leading axis = items; cached by content."""
+        return {}
+
+    def initial_checkpoint(self) -> Path | None:
+        """A checkpoint of this suite that training begins from (shipped with the method), or None."""
+        return None
+
+    def training_inputs(self) -> Mapping[str, Path]:
+        """Files that training reads beside its data (loss networks, initial checkpoint): name -> path.
+
+        Part of the training identity; asked before anything long begins.
+
+        Raises:
+            MissingInputError: one of them is absent; names the command that gets it.
+        """
         return {}
 
     def step(self, stage: Stage, batch: Batch, update: Update, info: StepInfo) -> dict[str, float]:
