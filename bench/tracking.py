@@ -243,6 +243,7 @@ class WandbTracker:
                 return
             except Exception as error:  # noqa: BLE001 - whatever the server or the login does, offline must follow
                 _warn(f"W&B cannot go online ({type(error).__name__}); this run is logged offline")
+                identifier += "-offline"  # W&B's own process still holds the first one
         self._run = self._init(run, identifier, "offline")
 
     def _init(self, run: Mapping[str, Any], identifier: str, mode: Literal["online", "offline"]) -> Any:
