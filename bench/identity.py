@@ -12,7 +12,7 @@ weight file, or a hash) and ``initial_checkpoint()`` (the path of a file that tr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,6 +121,13 @@ def pairs_digest(pairs: PairList) -> str:
     """Hash of a pair list: its name, target, clips and frame ranges."""
     rows = [(p.id, p.source, p.source_frame, p.driving, p.start, p.stop, p.first_scored) for p in pairs.pairs]
     return digest([pairs.name, pairs.target, rows])
+
+
+def protocol_hash(dataset: Dataset, pairs: PairList, preset: str, headline: Iterable[str] = ()) -> str:
+    """The 8 hexadecimal digits that a board prints behind a protocol's name: data, pairs, size, target, annotation
+    class, budget (the preset) and the headline metrics with their profiles."""
+    parts = [dataset.fingerprint("test"), pairs_digest(pairs), dataset.size, dataset.annotation_class, preset]
+    return digest([*parts, sorted(headline)])[:8]
 
 
 # -- generation and score --------------------------------------------------------------------------------------------

@@ -9,10 +9,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.protocols import fix
+from bench.identity import protocol_hash
+from bench.protocols import headline_metrics
 from bench.store import SCHEMA
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bench.spec import Run
     from methods.base import MethodSpec
 
@@ -40,7 +43,7 @@ def new_record(run: Run) -> dict[str, Any]:
         "reason": "",
         "trained": _trained(run),
         "identity": run.identity.to_json(),
-        "protocols": protocols(run),
+        "protocols": protocols(run, headline_metrics()),
         "not_applicable": dict(run.not_applicable),
         "method_card": method_card(run.method_spec, run.variant),
         "dataset_card": {
@@ -63,12 +66,21 @@ def new_record(run: Run) -> dict[str, Any]:
     }
 
 
-def protocols(run: Run) -> dict[str, dict[str, Any]]:
-    """The ``protocols`` entry: name -> hash, number of pairs, generated frames, target."""
-    fixed = {name: fix(run.dataset, pairs) for name, pairs in run.protocols.items()}
+def protocols(run: Run, headline: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The ``protocols`` entry: name -> hash, number of pairs, generated frames, target.
+
+    Args:
+        headline: ids of the metrics that rank; they are part of a protocol's hash.
+    """
+    headline = list(headline)
     return {
-        name: {"hash": p.hash8, "pairs": len(p.pairs), "frames": p.frames, "target": p.target}
-        for name, p in fixed.items()
+        name: {
+            "hash": protocol_hash(run.dataset, pairs, run.spec.preset, headline),
+            "pairs": len(pairs.pairs),
+            "frames": sum(p.stop - p.start for p in pairs.pairs),
+            "target": pairs.target,
+        }
+        for name, pairs in run.protocols.items()
     }
 
 
