@@ -7,7 +7,7 @@ regions; it answers with one :class:`Outcome` a region and clip.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -33,7 +33,10 @@ class MetricSpec:
         direction: ``lower`` or ``higher`` is better, or ``none``.
         family: heading on the board (``pixel``, ``motion``, ``temporal``, ...).
         needs: inputs beside the generated frame: ``reference``, or annotation kinds of the reference (``mask``,
-            ``flow``, ``observability``); where the dataset lacks one the metric is ``missing-input``.
+            ``flow``, ``observability``), or ``driving`` (the driving video's frames); where one is absent the metric
+            is ``missing-input``.
+        uses: annotation kinds of the reference that are read where the dataset has them.
+        protocols: names of protocols without their version; empty = every protocol.
         regions: regions it can be computed on.
         headline: stands on the board's first view, and may rank.
         flagged: why a frozen or faded video can win it ("" = it cannot).
@@ -50,6 +53,7 @@ class MetricSpec:
     profile: str = "default"
     version: int = 1
     needs: frozenset[str] = frozenset({"reference"})
+    uses: frozenset[str] = frozenset()
     regions: tuple[str, ...] = ("whole",)
     protocols: tuple[str, ...] = ()
     default: bool = True
@@ -76,21 +80,46 @@ class ClipContext:
 
 @dataclass(frozen=True)
 class FramePair:
-    """One scored frame: generated, reference (None where there is no truth), the reference's annotations by kind."""
+    """One scored frame: generated, reference (None where there is no truth), the reference's annotations by kind,
+    and the driving frame (None where no metric asked for it).
+
+    ``shared`` holds what several metrics compute from the same frames (optical flow), so that it is computed once;
+    fill it through :func:`shared`.
+    """
 
     generated: Array
     reference: Array | None = None
     annotations: Mapping[str, Array] = field(default_factory=dict)
+    driving: Array | None = None
+    shared: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+def shared(frame: FramePair, key: str, compute: Callable[[], Any]) -> Any:
+    """The value kept under ``key`` for this frame, computed by the first metric that asks."""
+    if key not in frame.shared:
+        frame.shared[key] = compute()
+    return frame.shared[key]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Value of one metric on one clip and region. ``value`` is a number only where ``status`` is ``ok``."""
+    """Value of one metric on one clip and region. ``value`` is a number only where ``status`` is ``ok``; ``judge`` says
+    what measured where a metric has a choice (``true-flow`` or ``dis-flow``)."""
 
     value: float
     n_frames: int
     status: str = "ok"
     reason: str = ""
+    judge: str = ""
+
+
+class InvalidInputError(ValueError):
+    """A clip whose arrays cannot be scored (wrong type, size or length, NaN): its rows become ``invalid-input``."""
+
+
+def undefined(reason: str, status: str = "undefined") -> Outcome:
+    """An outcome without a value."""
+    return Outcome(float("nan"), 0, status, reason)
 
 
 class Metric(ABC):

@@ -1,0 +1,161 @@
+"""The evaluator: each generated and real frame is decoded once and shown to every metric."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.evaluation.base import REGIONS, Array, ClipContext, FramePair, InvalidInputError, MetricSpec, undefined
+from bench.evaluation.scores import ALL, aggregate, score_row, scores_frame
+from bench.evaluation.scoring import Outcomes, Selected, build_all, fail_clip, score_clip, sentence
+from datasets.base import KINDS, Clip, Dataset, Pair, Trial
+from datasets.errors import GenerationError, SuiteError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Progress = Callable[[int, int, str], None]
+FramesOf = Callable[[Pair], Path | Clip]
+_CHUNK = 8
+_SILENT = undefined("the metric gave no outcome for this region", "failed")
+
+
+def score_pairs(
+    frames_of: FramesOf,
+    dataset: Dataset,
+    protocol: str,
+    pairs: Sequence[Pair],
+    metrics: Sequence[MetricSpec],
+    labels: Mapping[str, Any] | None = None,
+    regions: tuple[str, ...] = REGIONS,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Score the generated frames of a protocol's pairs.
+
+    Args:
+        frames_of: pair -> folder with ``%06d.png`` for each frame of the pair's driving range, or a clip of them.
+        dataset, protocol, pairs: what was generated.
+        metrics: cards, see :func:`bench.evaluation.select.select_metrics`; those of other protocols are left out.
+        labels: run, method, variant, mode, preset, seed, protocol_hash, ...; the dataset's own columns are filled in.
+        regions: regions to report (of those that a metric has).
+        progress: called as ``progress(done, total, what)``.
+
+    Returns:
+        A row for each metric, region and pair, in that order, and an aggregate row ``pair = *`` after them. What could
+        not be scored has a row with its status and reason.
+    """
+    base = {
+        "dataset": dataset.slug,
+        "size": dataset.size,
+        "annotation_class": dataset.annotation_class,
+        "protocol": protocol,
+        **(labels or {}),
+    }
+    specs = [spec for spec in metrics if _in_protocol(spec, protocol)]
+    accumulators = build_all(specs, regions)
+    tell = progress or (lambda done, total, what: None)
+    results: dict[str, Outcomes] = {}
+    for done, pair in enumerate(pairs):
+        tell(done, len(pairs), f"evaluate {protocol}")
+        results[pair.id] = score_pair(frames_of, dataset, protocol, pair, accumulators, regions)
+    tell(len(pairs), len(pairs), f"evaluate {protocol}")
+    return table(results, specs, regions, base)
+
+
+def _in_protocol(spec: MetricSpec, protocol: str) -> bool:
+    return not spec.protocols or protocol.partition("@")[0] in {p.partition("@")[0] for p in spec.protocols}
+
+
+def table(
+    results: Mapping[str, Outcomes], specs: Sequence[MetricSpec], regions: tuple[str, ...], labels: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Outcomes by pair -> the scores table, each metric and region followed by its aggregate row."""
+    rows = []
+    for spec in specs:
+        for region in (r for r in spec.regions if r in regions):
+            outcomes = {pair: result.get((spec.id, region), _SILENT) for pair, result in results.items()}
+            outcomes[ALL] = aggregate(list(outcomes.values()))
+            rows += [score_row(labels, spec, pair, region, outcome) for pair, outcome in outcomes.items()]
+    return scores_frame(rows)
+
+
+def score_pair(
+    frames_of: FramesOf, dataset: Dataset, protocol: str, pair: Pair, metrics: Selected, regions: tuple[str, ...]
+) -> Outcomes:
+    """Open a pair and score it; what is wrong with the pair becomes the outcome of all its metrics."""
+    try:
+        trial = dataset.open(protocol, pair)
+    except SuiteError as error:
+        return fail_clip(metrics, regions, undefined(sentence(error), "failed"))
+    available = {"driving"} | (set() if trial.reference is None else {"reference", *trial.reference.kinds})
+    needed = {kind for spec, _ in metrics.values() for kind in spec.needs | spec.uses}
+    if any(set(spec.regions) & set(regions) - {"whole"} for spec, _ in metrics.values()):
+        needed.add("observability")
+    size = (trial.driving if trial.reference is None else trial.reference).size
+    n_frames = len(trial.driving) - pair.first_scored
+    context = ClipContext(pair.id, trial.driving.fps, size, n_frames, trial.source.rgb[0])
+
+    def stream() -> Iterator[FramePair]:
+        generated = open_generated(frames_of(pair), len(trial.driving))
+        return trial_frames(trial, generated, frozenset(needed & available & KINDS.keys()), "driving" in needed)
+
+    return score_clip(metrics, regions, context, stream, available)
+
+
+def trial_frames(
+    trial: Trial, generated: Sequence[Path] | Clip, kinds: frozenset[str], driving: bool
+) -> Iterator[FramePair]:
+    """Scored frames of a trial with the reference's annotations, and the driving frames if asked; memory is one chunk.
+
+    Raises:
+        InvalidInputError: a generated frame that cannot be read.
+    """
+    total = len(trial.driving)
+    for start in range(trial.pair.first_scored, total, _CHUNK):
+        index = range(start, min(start + _CHUNK, total))
+        real = trial.reference.read(index, kinds) if trial.reference is not None else None
+        drive = trial.driving.read(index).rgb if driving else None
+        for i, frame in enumerate(_read(generated, index)):
+            notes = {} if real is None else {kind: array[i] for kind, array in real.annotations.items()}
+            yield FramePair(frame, None if real is None else real.rgb[i], notes, None if drive is None else drive[i])
+
+
+def open_generated(frames: Path | Clip, expected: int) -> Sequence[Path] | Clip:
+    """The generated frames of a pair: a clip, or the files ``%06d.png`` of a folder (others there are ignored).
+
+    Raises:
+        InvalidInputError: other than ``expected`` frames.
+        GenerationError: no frames at all.
+    """
+    if isinstance(frames, Clip):
+        if len(frames) != expected:
+            raise InvalidInputError(f"there are {len(frames)} generated frames, not {expected}")
+        return frames
+    files = [frames / f"{i:06d}.png" for i in range(expected)]
+    missing = [file.name for file in files if not file.is_file()]
+    if len(missing) == expected:
+        raise GenerationError(f"there are no generated frames in {frames.name}")
+    if missing:
+        raise InvalidInputError(f"{len(missing)} of {expected} generated frames are missing; the first is {missing[0]}")
+    if (frames / f"{expected:06d}.png").exists():
+        raise InvalidInputError(f"there are more than {expected} generated frames")
+    return files
+
+
+def _read(frames: Sequence[Path] | Clip, index: range) -> Iterator[Array]:
+    if isinstance(frames, Clip):
+        yield from frames.read(index).rgb
+    else:
+        yield from (read_png(frames[i]) for i in index)
+
+
+def read_png(path: Path) -> Array:
+    """A PNG as (H, W, 3) uint8 RGB. Raises InvalidInputError where it cannot be read."""
+    import cv2
+
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise InvalidInputError(f"{path.name} cannot be read as an image")
+    rgb: Array = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return rgb

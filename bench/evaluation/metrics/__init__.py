@@ -1,0 +1,1 @@
+"""Metrics: pure functions on arrays first, thin accumulators over the frames of a clip behind them."""
