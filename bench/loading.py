@@ -55,7 +55,10 @@ def _from_state(spec: MethodSpec, state: dict[str, Any], where: str) -> tuple[Me
     config = model.model_validate(state["config"]) if "config" in state else build_config(spec, "quick")
     method = _build(spec, config)
     check_origin(state, method, where)
-    set_models(method, state["models"], where)
+    if "official_sha256" in state:  # imported; an official file may lack optional networks
+        method.load_official(state["models"])
+    else:
+        set_models(method, state["models"], where)
     return method, int(state.get("size", 0))
 
 

@@ -45,9 +45,7 @@ def animate(
     annotation_class: opt.Annotations = "exact",
     device: opt.Device = "auto",
     precision: opt.Precision = "fp32",
-    no_label: Annotated[
-        bool, typer.Option("--no-label", help="Leave out the visible 'synthetic' label (mp4).")
-    ] = False,
+    no_label: Annotated[bool, typer.Option("--no-label", help="Omit the visible 'synthetic' label.")] = False,
 ) -> None:
     """Animate one photo with one driving video."""
     from bench.animate import Job, animate_to

@@ -41,15 +41,3 @@ def application() -> typer.Typer:
 def examples(*lines: str) -> str:
     """An epilog of real commands, one a line."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
-
-
-def one_of(option: str, value: str, allowed: tuple[str, ...]) -> str:
-    """``value`` if it is allowed.
-
-    Raises:
-        UsageError: it is not; the message names the nearest.
-    """
-    from bench.spec import check_choice
-
-    check_choice(option, value, allowed)
-    return value

@@ -1,0 +1,323 @@
+"""One run from its spec to recorded scores: prepare, train, generate, evaluate; what is there and valid is kept.
+
+Nothing is trusted by its mere presence: networks, frames and scores each carry the identity of what they depend on,
+and only the steps whose identity changed are done again.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.evaluation.select import select_metrics
+from bench.identity import generation_identity, score_identity
+from bench.outcome import recorded
+from bench.protocols import Protocol, headline_metrics
+from bench.record import now, protocols, provenance
+from bench.spec import Run
+from bench.store import RunFolder, move_aside, open_run
+from datasets.errors import MissingInputError, SuiteError, UsageError
+from datasets.files import sha256_file, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.evaluation.base import MetricSpec
+    from methods.base import Method
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What :func:`execute` did: the folder, and the steps that were not already there."""
+
+    folder: RunFolder
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One protocol of a run.
+
+    Attributes:
+        key: ``protocol`` or ``protocol[mode]``, as it stands in the record.
+        mode: "" where it is the record's own.
+    """
+
+    protocol: Protocol
+    key: str
+    mode: str
+
+
+def execute(run: Run, progress: Progress, resume: bool = True, train_only: bool = False) -> Done:
+    """Bring a run to its end.
+
+    Args:
+        resume: False moves an existing folder aside first.
+        train_only: stop after training.
+
+    Raises:
+        UsageError: another process works in the folder. StorageError: it cannot be written.
+        MissingInputError, TrainingError, GenerationError: as recorded in ``run.json``.
+    """
+    folder = RunFolder(run.folder)
+    if not resume:
+        move_aside(run.folder)
+    metrics = select_metrics()
+    if _is_complete(run, folder, metrics, train_only):
+        return Done(folder, ())
+    with folder.lock():
+        open_run(run)
+        _begin(run, folder, metrics)
+        with recorded(folder) as step:
+            work = _Work(run, folder, metrics, progress)
+            step.name = "prepare"
+            work.prepare(train_only)
+            step.name = "train"
+            work.train()
+            for part in () if train_only else work.parts:
+                step.name = "generate"
+                work.generate(part)
+                step.name = "evaluate"
+                work.evaluate(part)
+    return Done(folder, tuple(work.steps))
+
+
+def _begin(run: Run, folder: RunFolder, metrics: list[MetricSpec]) -> None:
+    record = folder.json
+    started = record["provenance"].get("started") or now()
+    names = [spec.name if spec.profile == "default" else spec.id for spec in metrics]
+    folder.update(
+        status="running",
+        reason="",
+        protocols=record["protocols"] | protocols(run, headline_metrics()),
+        not_applicable=dict(run.not_applicable),
+        metrics=names,
+        provenance=provenance(run.spec.device) | {"started": started},
+    )
+
+
+# -- what is there -----------------------------------------------------------------------------------------------
+def parts_of(run: Run, record: dict[str, Any]) -> list[Part]:
+    """The run's protocols. A folder holds several modes of the same networks; the record's own mode has plain keys."""
+    mode = "" if record["mode"] == run.mode else run.mode
+    suffix = f"[{mode}]" if mode else ""
+    return [
+        Part(Protocol(run.dataset, listed, run.spec.preset), name + suffix, mode)
+        for name, listed in run.protocols.items()
+        if _has_truth_for(run, listed.target)
+    ]
+
+
+def _has_truth_for(run: Run, target: str | None) -> bool:
+    """A row made from the truth cannot stand where there is none."""
+    return target is not None or run.method_spec.oracle in ("", "background")
+
+
+def _is_complete(run: Run, folder: RunFolder, metrics: list[MetricSpec], train_only: bool) -> bool:
+    if not folder.exists or folder.problem:
+        return False
+    record = folder.json
+    if run.trains and not networks_file(folder, record):
+        return False
+    if train_only:
+        return True
+    if record["status"] != "complete" or not folder.scores_path.is_file():
+        return False
+    return all(_scores_stand(run, folder, record, part, metrics) for part in parts_of(run, record))
+
+
+def networks_file(folder: RunFolder, record: dict[str, Any]) -> Path | None:
+    """The networks of a finished training, if they are there with the bytes that were recorded."""
+    training = record.get("training", {})
+    name, stated = training.get("checkpoint", ""), training.get("checkpoint_sha256", "")
+    path = folder.checkpoints / name
+    return path if name and path.is_file() and sha256_file(path) == stated else None
+
+
+def _checkpoint_hash(run: Run, record: dict[str, Any]) -> str:
+    return run.checkpoint_sha256 or record.get("training", {}).get("checkpoint_sha256", "")
+
+
+def _frames_stand(run: Run, folder: RunFolder, record: dict[str, Any], part: Part) -> bool:
+    expected, _ = generation_identity(run, part.protocol.name, _checkpoint_hash(run, record), run.mode)
+    there = folder.generated(part.protocol.name, part.mode).is_dir()
+    return there and record["identity"]["generation"].get(part.key) == expected
+
+
+def _scores_stand(run: Run, folder: RunFolder, record: dict[str, Any], part: Part, metrics: list[MetricSpec]) -> bool:
+    if not _frames_stand(run, folder, record, part):
+        return False
+    expected, _ = score_identity(record["identity"]["generation"][part.key], run, part.protocol.name, metrics)
+    return record["identity"]["score"].get(part.key) == expected
+
+
+# -- the steps ---------------------------------------------------------------------------------------------------
+class _Work:
+    """The steps of one run, inside its lock."""
+
+    def __init__(self, run: Run, folder: RunFolder, metrics: list[MetricSpec], progress: Progress) -> None:
+        self.run, self.folder, self.metrics, self.progress = run, folder, metrics, progress
+        self.parts = parts_of(run, folder.json)
+        self.steps: list[str] = []
+        self._method: Method | None = None
+
+    def prepare(self, train_only: bool) -> None:
+        """Render or decode what the run reads."""
+        trains = self.run.trains and not networks_file(self.folder, self.folder.json)
+        names = [] if train_only else [part.protocol.name for part in self.parts]
+        self.run.dataset.prepare(("train", "val") if trains else (), names, self.progress)
+        self.folder.update(findings=list(self.run.dataset.findings()))
+
+    def train(self) -> None:
+        """Train, unless the networks are there, are given, or there are none."""
+        if not self.run.trains or networks_file(self.folder, self.folder.json):
+            return
+        from bench.spec import resolve_device
+        from bench.tracking import open_tracker
+        from bench.train import train
+
+        spec = self.run.spec
+        method = self.run.build()
+        tracker = open_tracker(spec.track, self.folder.path, spec.online)
+        tracker.start(self.folder.json)
+        status = "crashed"
+        try:
+            result = train(
+                method, self.run.dataset, self.folder, spec.seed, resolve_device(spec.device), spec.precision,
+                tracker, self.progress,
+            )  # fmt: skip
+            status = "complete"
+        except SuiteError as error:
+            status = getattr(error, "outcome", status)
+            raise
+        finally:
+            tracker.finish(status)
+        self.folder.update(
+            training={
+                "steps": result.steps,
+                "seconds": result.seconds,
+                "samples": result.samples,
+                "parameters": result.parameters,
+                "checkpoint": result.checkpoint.name,
+                "checkpoint_sha256": sha256_file(result.checkpoint),
+            }
+        )
+        self.steps.append("train")
+
+    def generate(self, part: Part) -> None:
+        """Generate a protocol's frames; frames of another identity are removed first."""
+        run, record = self.run, self.folder.json
+        out = self.folder.generated(part.protocol.name, part.mode)
+        identity, why = generation_identity(run, part.protocol.name, _checkpoint_hash(run, record), run.mode)
+        side = out.with_name(out.name + ".json")
+        if _frames_stand(run, self.folder, record, part):
+            return
+        from bench.generate import generate, write_references
+
+        if not side.is_file() or side.read_text(encoding="utf-8") != f'"{identity}"\n':
+            shutil.rmtree(out, ignore_errors=True)
+            write_json(side, identity)
+        references = references_folder(run, part.protocol)
+        write_references(run.dataset, part.protocol.name, part.protocol.pairs, references, self.progress)
+        generate(
+            self._loaded(), run.dataset, part.protocol.name, part.protocol.pairs, run.mode, out,
+            self._rendering(), self.progress,
+        )  # fmt: skip
+        self._record_identity("generation", part, identity, why)
+        self.steps.append(f"generate {part.key}")
+
+    def evaluate(self, part: Part) -> None:
+        """Score a protocol's stored frames and merge the rows into the scores file."""
+        record = self.folder.json
+        if self.folder.scores_path.is_file() and _scores_stand(self.run, self.folder, record, part, self.metrics):
+            return
+        from bench.evaluation.evaluator import score_pairs
+
+        frames = self.folder.generated(part.protocol.name, part.mode)
+        scores = score_pairs(
+            lambda pair: frames / pair.id, self.run.dataset, part.protocol.name, part.protocol.pairs, self.metrics,
+            self._labels(part), progress=self.progress,
+        )  # fmt: skip
+        self._write_scores(scores, part)
+        generation = record["identity"]["generation"][part.key]
+        identity, why = score_identity(generation, self.run, part.protocol.name, self.metrics)
+        self._record_identity("score", part, identity, why)
+        self.steps.append(f"evaluate {part.key}")
+
+    # -- details -------------------------------------------------------------------------------------------------
+    def _loaded(self) -> Method:
+        """The method with the run's networks, loaded once for all protocols."""
+        if self._method is None:
+            self._method = load_run_method(self.run, self.folder)
+        return self._method
+
+    def _rendering(self) -> Any:
+        from bench.generate import Rendering
+        from bench.spec import resolve_device
+
+        return Rendering(resolve_device(self.run.spec.device), self.run.spec.precision)
+
+    def _labels(self, part: Part) -> dict[str, Any]:
+        run = self.run
+        return {
+            "run": run.folder.relative_to(run.spec.runs).as_posix(),
+            "method": run.method_spec.name,
+            "variant": run.variant,
+            "mode": run.mode,
+            "preset": run.spec.preset,
+            "seed": run.spec.seed,
+            "protocol_hash": part.protocol.hash8,
+        }
+
+    def _write_scores(self, scores: pd.DataFrame, part: Part) -> None:
+        import pandas as pd
+
+        from bench.evaluation.scores import read_scores, write_scores
+
+        if self.folder.scores_path.is_file():
+            old = read_scores(self.folder.scores_path)
+            other = old[(old["protocol"] != part.protocol.name) | (old["mode"] != self.run.mode)]
+            scores = pd.concat([other, scores], ignore_index=True) if len(other) else scores
+        write_scores(scores, self.folder.path)
+
+    def _record_identity(self, kind: str, part: Part, identity: str, why: dict[str, str]) -> None:
+        known = self.folder.json["identity"]
+        known[kind] = known.get(kind, {}) | {part.key: identity}
+        known[f"{kind}_parts"] = known.get(f"{kind}_parts", {}) | {part.key: why}
+        self.folder.update(identity=known)
+
+
+def references_folder(run: Run, protocol: Protocol) -> Path:
+    """Where the photos, driving videos and truths of a protocol lie, shared by all runs of a data set."""
+    return run.spec.runs / run.dataset.slug / "references" / f"{protocol.name}-{protocol.hash8}"
+
+
+def load_run_method(run: Run, folder: RunFolder) -> Method:
+    """The method of a run with its networks, ready to animate.
+
+    Raises:
+        MissingInputError: the run has not been trained.
+        UsageError: a given checkpoint does not fit the method (the key is named).
+    """
+    if run.spec.checkpoint is not None:
+        from bench.loading import open_method
+
+        method, _ = open_method(run.method_spec.name, run.spec.checkpoint, run.spec.device)
+        if run.method_spec.name != method.spec.name:
+            raise UsageError(f"{run.spec.checkpoint} is not of {run.method_spec.name}")
+        return method
+    method = run.build()
+    if run.trains:
+        from bench.checkpoints import load_networks
+
+        path = networks_file(folder, folder.json)
+        if path is None:
+            raise MissingInputError(f"{folder.path} has no trained networks", "run bench run or bench train first")
+        load_networks(method, path)
+    method.nets.eval()
+    return method
