@@ -8,6 +8,7 @@ the step. ``best.pt`` and ``final.pt`` carry no optimisers.
 
 from __future__ import annotations
 
+import itertools
 import json
 import pickle
 import re
@@ -234,11 +235,26 @@ class Checkpoints:
         self.best = folder / "best.pt"
         self.final = folder / "final.pt"
 
-    def prepare(self) -> None:
-        """Make the folder and remove what killed processes left. Only the holder of the run's lock may call this."""
+    def prepare(self, keep: bool = True) -> None:
+        """Make the folder and remove what killed processes left. Only the holder of the run's lock may call this.
+
+        Args:
+            keep: False moves existing checkpoints aside (``checkpoints.old-<n>``).
+        """
         with storage_errors(self.folder):
+            if not keep and self.folder.exists():
+                places = (self.folder.with_name(f"{self.folder.name}.old-{n}") for n in itertools.count(1))
+                self.folder.rename(next(place for place in places if not place.exists()))
             self.folder.mkdir(parents=True, exist_ok=True)
         sweep_temporaries(self.folder, older_than_s=0)
+
+    def save(self, path: Path, state: Mapping[str, Any]) -> None:
+        """Write ``best.pt`` or ``final.pt``. Raises StorageError."""
+        save_checkpoint(path, state)
+
+    def load(self, path: Path) -> dict[str, Any]:
+        """Read ``best.pt`` or ``final.pt``; its checksum must be there. Raises DamagedCheckpoint."""
+        return load_checkpoint(path, needs_checksum=True)
 
     def steps(self) -> list[Path]:
         """Step files, newest first (by stage and step, never by time)."""
