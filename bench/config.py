@@ -87,6 +87,25 @@ def paths_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield from paths_of(inner, f"{prefix}{name}.")
 
 
+def describe(model: type[BaseModel], section: BaseModel | None = None, prefix: str = "") -> list[dict[str, Any]]:
+    """``key``, ``default`` and ``description`` of every field of a config, sections included field by field.
+
+    Args:
+        section: take the defaults from this instance (a section's default may differ from its class's).
+    """
+    rows: list[dict[str, Any]] = []
+    for name, field in model.model_fields.items():
+        required = section is None and field.is_required()
+        default = getattr(section, name) if section is not None else field.get_default(call_default_factory=True)
+        inner = _section(field.annotation)
+        if inner is None:
+            shown = "(required)" if required else default
+            rows.append({"key": prefix + name, "default": shown, "description": field.description or ""})
+        else:
+            rows += describe(inner, default if isinstance(default, inner) else None, f"{prefix}{name}.")
+    return rows
+
+
 def _flatten(model: type[BaseModel], values: Mapping[str, Any], origin: str) -> dict[str, Any]:
     """Dotted keys that each name one field; a table given for a section is spread over its fields."""
     flat: dict[str, Any] = {}

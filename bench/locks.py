@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from datasets.errors import UsageError
+from datasets.errors import StorageError, UsageError
 from datasets.files import storage_errors
 
 NAME = ".lock"
@@ -81,10 +81,15 @@ def folder_lock(folder: Path) -> Iterator[None]:
     own = Holder(
         socket.gethostname(), os.getpid(), _born(os.getpid()), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     )
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with _exclusive(folder):
-            _take(folder, own)
+    try:
+        with storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with _exclusive(folder):
+                _take(folder, own)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {folder}: {error.strerror}", "choose a folder that you may write to"
+        ) from error
     try:
         yield
     finally:
