@@ -1,0 +1,122 @@
+"""Columns of a board: which metric, in which order, with which direction and number of decimals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from bench.evaluation.base import MetricSpec
+
+ARROWS = {"lower": "↓", "higher": "↑", "none": ""}
+DIRECTION_TEXT = {"lower": "lower is better", "higher": "higher is better", "none": "no better direction"}
+REGION_TEXT = {
+    "whole": "whole frame",
+    "seen": "surface the source photo shows",
+    "unseen": "surface the source photo does not show",
+}
+REGION_ORDER = ("whole", "seen", "unseen")
+
+
+class ColumnKey(NamedTuple):
+    """What makes two numbers comparable in one column."""
+
+    metric: str
+    profile: str
+    judge: str
+    region: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a board.
+
+    Attributes:
+        direction: ``lower``, ``higher`` or ``none``.
+        headline: stands in the first table; the others in the full one.
+        flagged: why a frozen or faded video can win it ("" = it cannot).
+    """
+
+    key: ColumnKey
+    title: str
+    direction: str
+    headline: bool
+    family: str = ""
+    formula: str = ""
+    unit: str = ""
+    flagged: str = ""
+
+    @property
+    def id(self) -> str:
+        """``metric@profile/region``, with the judge where there is one."""
+        judge = f"#{self.key.judge}" if self.key.judge else ""
+        return f"{self.key.metric}@{self.key.profile}{judge}/{self.key.region}"
+
+    @property
+    def arrow(self) -> str:
+        """Visible sign of the direction."""
+        return ARROWS[self.direction]
+
+    @property
+    def explanation(self) -> str:
+        """One text for a title: what is measured, where, and what is better."""
+        parts = [self.title, self.formula, REGION_TEXT.get(self.key.region, self.key.region)]
+        parts += [DIRECTION_TEXT[self.direction], f"unit: {self.unit}" if self.unit else ""]
+        parts += [f"profile {self.key.profile}", f"judge {self.key.judge}" if self.key.judge else ""]
+        parts += [f"caution: {self.flagged}" if self.flagged else ""]
+        return "; ".join(p for p in parts if p)
+
+    @property
+    def directed(self) -> bool:
+        """Whether one number can be better than another."""
+        return self.direction != "none"
+
+
+def make_columns(keys: Iterable[ColumnKey], cards: Mapping[str, MetricSpec]) -> list[Column]:
+    """Columns in board order: headline metrics first, in the order of ``cards``; then the rest; unknown ones last.
+
+    Args:
+        keys: what the scores hold.
+        cards: metric cards by ``name@profile`` in the order they shall stand.
+    """
+    order = {name: i for i, name in enumerate(cards)}
+
+    def column(key: ColumnKey) -> Column:
+        card = cards.get(f"{key.metric}@{key.profile}")
+        if card is None:
+            return Column(key, f"{key.metric} (this metric is not installed here)", "none", headline=False)
+        return Column(
+            key, card.title, card.direction, card.headline and key.region in ("whole", "seen"),
+            card.family, card.formula, card.unit, card.flagged,
+        )  # fmt: skip
+
+    def rank(c: Column) -> tuple[bool, int, int, ColumnKey]:
+        region = REGION_ORDER.index(c.key.region) if c.key.region in REGION_ORDER else len(REGION_ORDER)
+        return not c.headline, order.get(f"{c.key.metric}@{c.key.profile}", len(order)), region, c.key
+
+    return sorted((column(k) for k in set(keys)), key=rank)
+
+
+def decimals_for(values: Sequence[float], half_widths: Sequence[float]) -> int:
+    """Decimals so that the median interval shows two digits (or, without intervals, the median value four).
+
+    Returns:
+        0 to 5.
+    """
+    widths = sorted(w for w in half_widths if math.isfinite(w) and w > 0)
+    if widths:
+        return min(5, max(0, 1 - math.floor(math.log10(widths[len(widths) // 2]))))
+    sizes = sorted(abs(v) for v in values if math.isfinite(v) and v != 0)
+    return min(5, max(0, 3 - math.floor(math.log10(sizes[len(sizes) // 2])))) if sizes else 3
+
+
+def number(value: float | None, decimals: int, signed: bool = False) -> str:
+    """A number with a true minus sign; "–" for none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    text = f"{value:+.{decimals}f}" if signed else f"{value:.{decimals}f}"
+    if float(text) == 0:
+        text = f"{0:.{decimals}f}"
+    return text.replace("-", "−")

@@ -1,0 +1,259 @@
+"""Sample videos of a board: copied into the report under the hash of their content, with posters."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from datasets.base import Array
+from datasets.errors import SuiteError
+from datasets.files import safe_name
+from leaderboard.tables import Board, Row
+
+MAX_SAMPLES = 6
+MAX_ROWS = 8
+#: 16 digits are 64 bits: no two files of a report meet, and names stay short
+HASH_DIGITS = 16
+_FRAME = re.compile(r"\d{6}\.png")
+
+
+@dataclass(frozen=True)
+class Track:
+    """One picture of a sample: where its frames and its video lie.
+
+    Attributes:
+        kind: ``source``, ``driving``, ``truth`` or ``generated``.
+        frames: folder of lossless frames, or None where only the video exists.
+        video: the mp4, or None (the source photo).
+        still: the photo (source only).
+    """
+
+    label: str
+    kind: str
+    frames: Path | None = None
+    video: Path | None = None
+    still: Path | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One pair with all its tracks."""
+
+    pair: str
+    tracks: tuple[Track, ...]
+
+    @property
+    def n_frames(self) -> int:
+        """Frames of the longest track that has frames on disk."""
+        return max((len(frame_paths(t.frames)) for t in self.tracks if t.frames), default=0)
+
+
+@dataclass(frozen=True)
+class Player:
+    """What the page shows of a track; paths relative to the report."""
+
+    label: str
+    kind: str
+    video: str
+    poster: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One pair on the page: players in sync on one clock."""
+
+    pair: str
+    n_frames: int
+    fps: float
+    players: tuple[Player, ...]
+
+
+class MediaFolder:
+    """``<report>/media``: holds each content once."""
+
+    def __init__(self, report: Path) -> None:
+        self.report = report
+        self.folder = report / "media"
+
+    def copy(self, path: Path, suffix: str) -> str:
+        """Copy a file; returns its path relative to the report."""
+        with path.open("rb") as file:
+            name = hashlib.file_digest(file, "sha256").hexdigest()[:HASH_DIGITS] + suffix
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / name).exists():
+            shutil.copyfile(path, self.folder / name)
+        return f"media/{name}"
+
+    def image(self, picture: Image.Image, kind: str) -> str:
+        """Store a picture as ``PNG`` or ``JPEG``; returns its path relative to the report."""
+        buffer = io.BytesIO()
+        picture.save(buffer, kind, **({"quality": 88} if kind == "JPEG" else {"optimize": True}))
+        data = buffer.getvalue()
+        name = hashlib.sha256(data).hexdigest()[:HASH_DIGITS] + (".jpg" if kind == "JPEG" else ".png")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / name).write_bytes(data)
+        return f"media/{name}"
+
+
+# -- finding frames ----------------------------------------------------------------------------------------------
+def below(base: Path, *names: str) -> Path | None:
+    """``base/name/...`` where every name is a plain one and nothing on the way is a link; else None.
+
+    Names come from run.json, which may have been written by somebody else.
+    """
+    path = base
+    for name in names:
+        if not name or name in (".", "..") or "/" in name or "\\" in name or "\0" in name:
+            return None
+        path = path / name
+        if path.is_symlink():
+            return None
+    return path
+
+
+def frame_paths(folder: Path | None) -> list[Path]:
+    """The ``%06d.png`` files of a folder in order; links are left out."""
+    if folder is None or not folder.is_dir():
+        return []
+    return sorted(p for p in folder.iterdir() if _FRAME.fullmatch(p.name) and not p.is_symlink())
+
+
+def _file(folder: Path | None, name: str) -> Path | None:
+    path = below(folder, name) if folder is not None else None
+    return path if path is not None and path.is_file() else None
+
+
+def generated_folder(row: Row, protocol: str) -> Path | None:
+    """Folder of the generated pairs of a row: of its first run that has one."""
+    for run in row.runs:
+        names = [f"{safe_name(protocol)}[{safe_name(row.mode)}]"]
+        if row.mode == run.text("mode"):
+            names.insert(0, safe_name(protocol))
+        for name in names:
+            folder = below(run.folder, "generated", name)
+            if folder is not None and folder.is_dir():
+                return folder
+    return None
+
+
+def shown_rows(board: Board) -> list[Row]:
+    """Rows whose pictures are shown: methods, else variants, else the bars, so that no report is without pictures."""
+    for rows in (board.methods, board.variants, board.sanity):
+        found = [r for r in rows if generated_folder(r, board.setting.protocol)]
+        if found:
+            return found[:MAX_ROWS]
+    return []
+
+
+def spread(names: Iterable[str], count: int) -> list[str]:
+    """``count`` of the names at equal distances, so that a list ordered by kind shows each kind."""
+    found = sorted(names)
+    if len(found) <= count:
+        return found
+    return [found[round(i * (len(found) - 1) / (count - 1))] for i in range(count)]
+
+
+def find_trials(board: Board, root: Path, count: int = MAX_SAMPLES) -> list[Trial]:
+    """Sample pairs of a board with the tracks of the rows shown.
+
+    Args:
+        root: the runs folder, below which the shared references of a dataset lie.
+    """
+    setting, rows = board.setting, shown_rows(board)
+    folders = {r.label: generated_folder(r, setting.protocol) for r in rows}
+    pairs = {
+        p.name for f in folders.values() if f for p in f.iterdir() if p.is_dir() and not p.name.startswith(".")
+    }  # fmt: skip
+    references = below(root, setting.dataset, "references", f"{safe_name(setting.protocol)}-{setting.protocol_hash}")
+    trials = []
+    for pair in spread(pairs, count):
+        shared = below(references, pair) if references is not None else None
+        tracks = _shared_tracks(shared, [below(f, pair) for f in folders.values() if f])
+        for row in rows:
+            folder = below(folders[row.label] or root, pair)
+            if folder is not None and frame_paths(folder):
+                tracks.append(Track(row.label, "generated", folder, _file(folder, "preview.mp4")))
+        trials.append(Trial(pair, tuple(tracks)))
+    return trials
+
+
+def _shared_tracks(shared: Path | None, generated: Sequence[Path | None]) -> list[Track]:
+    """Source photo, driving video and truth, as far as they are there."""
+    tracks = []
+    still = next((f for f in (_file(d, "source.png") for d in [shared, *generated]) if f), None)
+    if still:
+        tracks.append(Track("source photo", "source", still=still))
+    if driving := _file(shared, "driving.mp4"):
+        tracks.append(Track("driving video", "driving", video=driving))
+    if frame_paths(shared) or _file(shared, "reference.mp4"):
+        tracks.append(Track("truth", "truth", shared, _file(shared, "reference.mp4")))
+    return tracks
+
+
+# -- reading frames ----------------------------------------------------------------------------------------------
+def read_frames(track: Track, indices: Sequence[int]) -> list[Array | None]:
+    """Frames of a track at ``indices``, (H, W, 3) uint8 RGB; None where one cannot be read.
+
+    The lossless frames are read where they exist, else the video is decoded once up to the last index.
+    """
+    if track.still is not None:
+        return [_open(track.still)] * len(indices)
+    paths = frame_paths(track.frames)
+    if paths:
+        return [_open(paths[i]) if i < len(paths) else None for i in indices]
+    wanted: dict[int, Array] = {}
+    if track.video is not None:
+        from datasets.video import open_video
+
+        try:
+            for i, frame in enumerate(open_video(track.video)):
+                if i in indices:
+                    wanted[i] = frame
+                if i >= max(indices):
+                    break
+        except SuiteError:  # a damaged preview leaves a gap, and the numbers stand
+            pass
+    return [wanted.get(i) for i in indices]
+
+
+def _open(path: Path) -> Array | None:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError):
+        return None
+
+
+def _fps(trial: Trial) -> float:
+    from datasets.video import open_video
+
+    for track in trial.tracks:
+        if track.video is not None:
+            try:
+                return float(open_video(track.video).fps)
+            except SuiteError:
+                continue
+    return 25.0
+
+
+def make_samples(trials: Sequence[Trial], media: MediaFolder) -> list[Sample]:
+    """Copy the videos of the trials, with the middle frame as poster."""
+    samples = []
+    for trial in trials:
+        middle = trial.n_frames // 2
+        players = []
+        for track in trial.tracks:
+            frame = read_frames(track, [middle])[0]
+            poster = media.image(Image.fromarray(frame), "JPEG" if track.video else "PNG") if frame is not None else ""
+            video = media.copy(track.video, ".mp4") if track.video else ""
+            players.append(Player(track.label, track.kind, video, poster))
+        samples.append(Sample(trial.pair, trial.n_frames, _fps(trial), tuple(players)))
+    return samples

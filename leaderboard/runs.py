@@ -1,0 +1,121 @@
+"""Finished, failed and unreadable run folders as the report sees them: ``run.json`` and the score table, no frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.evaluation.base import COLUMNS
+from bench.store import RunFolder, read_runs
+from datasets.files import checksum_path, verify_checksum
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PRESET_ORDER = ("paper", "standard", "quick", "tiny")
+#: presets that may be ranked at all; the others are smoke
+RANKED_PRESETS = frozenset({"paper", "standard"})
+
+
+@dataclass(frozen=True)
+class RunData:
+    """One run folder, read.
+
+    Attributes:
+        folder: where it lies; ``slug`` is the same relative to the runs folder, with forward slashes.
+        info: the content of run.json.
+        scores: the score table in the columns of the contract, or None where there is none.
+        problem: why the scores could not be used ("" = fine or not yet there).
+    """
+
+    folder: Path
+    slug: str
+    info: Mapping[str, Any]
+    scores: pd.DataFrame | None = None
+    problem: str = ""
+
+    @property
+    def status(self) -> str:
+        """``complete``, ``running``, ``interrupted``, ``diverged``, ... as recorded."""
+        return str(self.info.get("status") or "unknown")
+
+    @property
+    def reason(self) -> str:
+        """Why the run is not complete, or why its scores cannot be used."""
+        return self.problem or str(self.info.get("reason") or "")
+
+    @property
+    def method(self) -> str:
+        """Registered method name."""
+        return self.text("method") or "?"
+
+    @property
+    def label(self) -> str:
+        """``method+variant``."""
+        return self.method + (f"+{self.text('variant')}" if self.text("variant") else "")
+
+    @property
+    def finished(self) -> str:
+        """When the run ended, else when it started (ISO 8601, so that texts compare)."""
+        provenance = self.section("provenance")
+        return str(provenance.get("finished") or provenance.get("started") or "")
+
+    @property
+    def training(self) -> str:
+        """First 8 hexadecimal digits of the training identity."""
+        return str(self.section("identity").get("training") or "")[:8]
+
+    def text(self, name: str) -> str:
+        """A field of run.json as text ("" where absent)."""
+        value = self.info.get(name)
+        return "" if value is None else str(value)
+
+    def section(self, name: str) -> Mapping[str, Any]:
+        """An object of run.json (empty where absent or of another type)."""
+        value = self.info.get(name)
+        return value if isinstance(value, Mapping) else {}
+
+    def card(self, name: str) -> Any:
+        """A field of the method card ("" where absent)."""
+        return self.section("method_card").get(name, "")
+
+    def protocols(self) -> dict[str, Mapping[str, Any]]:
+        """Protocols the run was resolved for, by ``name@version``."""
+        return {str(k): v for k, v in sorted(self.section("protocols").items()) if isinstance(v, Mapping)}
+
+
+def load_runs(root: Path) -> list[RunData]:
+    """Every run below ``root`` in a fixed order; one that cannot be believed keeps its place and says why."""
+    return [_load(folder, root) for folder in read_runs(root)]
+
+
+def _load(folder: RunFolder, root: Path) -> RunData:
+    slug = folder.path.relative_to(root).as_posix()
+    info = folder.summary
+    if not folder.scores_path.is_file():
+        return RunData(folder.path, slug, info)
+    scores, problem = read_scores(folder.scores_path)
+    return RunData(folder.path, slug, info, scores, problem)
+
+
+def read_scores(path: Path) -> tuple[pd.DataFrame | None, str]:
+    """A score table, or None and why it cannot be used: damaged, edited, or of another layout.
+
+    Its checksum is verified where there is one (a table from ``bench evaluate`` may come alone).
+    """
+    import pandas as pd
+    from pyarrow import ArrowException
+
+    if checksum_path(path).is_file() and not verify_checksum(path):
+        return None, f"{path.name} does not match its checksum: it was edited or damaged"
+    try:
+        scores = pd.read_parquet(path)
+    except (OSError, ValueError, ArrowException) as error:
+        return None, f"{path.name} cannot be read: {error}"
+    missing = [c for c in COLUMNS if c not in scores.columns]
+    if missing:
+        return None, f"{path.name} has no column {missing[0]!r}; it was written by another version"
+    scores["value"] = pd.to_numeric(scores["value"], errors="coerce")
+    return scores, ""

@@ -1,0 +1,335 @@
+"""Boards from run folders: which rows may stand in one table, what each row shows, and what it beats.
+
+Rows of different protocol hash, preset, size or annotation class never meet in a table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from leaderboard.cells import Cell, Clusters, Difference, cell_of, compare, mark_best
+from leaderboard.columns import Column, ColumnKey, make_columns
+from leaderboard.runs import PRESET_ORDER, RANKED_PRESETS, RunData
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.evaluation.base import MetricSpec
+
+#: still pictures that every method has to beat before anything else is said of it
+STILLS = ("copy-source", "faded-source")
+PROTOCOL_ORDER = ("self-reconstruction", "cross-animation", "cross-animation-relative")
+MIN_SEEDS = 3
+
+
+class Setting(NamedTuple):
+    """What makes two rows comparable."""
+
+    dataset: str
+    protocol: str
+    protocol_hash: str
+    preset: str
+    size: int
+    annotation_class: str
+
+    @property
+    def name(self) -> str:
+        """Protocol without its version."""
+        return self.protocol.partition("@")[0]
+
+    @property
+    def smoke(self) -> bool:
+        """Whether the preset is too small to rank anything."""
+        return self.preset not in RANKED_PRESETS
+
+
+@dataclass
+class Row:
+    """One ``method[mode]`` (with variant and overrides) of a setting, with all its training seeds.
+
+    Attributes:
+        cells: by column.
+        status: ``complete``, or the worst status of its runs; ``reason`` says why.
+        standing: why it has no rank ("" = it may be ranked).
+        against: still row -> column -> paired difference.
+    """
+
+    method: str
+    variant: str
+    mode: str
+    overrides: str
+    runs: tuple[RunData, ...]
+    cells: dict[ColumnKey, Cell] = field(default_factory=dict)
+    status: str = "complete"
+    reason: str = ""
+    standing: str = ""
+    against: dict[str, dict[ColumnKey, Difference]] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """``method+variant[mode]``."""
+        return f"{self.method}{'+' + self.variant if self.variant else ''}{'[' + self.mode + ']' if self.mode else ''}"
+
+    @property
+    def sanity(self) -> bool:
+        """A bar to read the others by, no method."""
+        return bool(self.runs[0].card("sanity"))
+
+    @property
+    def seeds(self) -> list[str]:
+        """Training seeds, sorted."""
+        return sorted({r.text("seed") for r in self.runs})
+
+    @property
+    def sort_key(self) -> tuple[str, ...]:
+        """Fixed order where nothing else decides."""
+        return self.method, self.variant, self.mode, self.overrides, self.runs[0].slug
+
+
+@dataclass
+class Board:
+    """One table: a setting, its columns and its rows (methods, and sanity rows apart)."""
+
+    setting: Setting
+    title: str
+    columns: list[Column]
+    methods: list[Row]
+    variants: list[Row]
+    sanity: list[Row]
+    clusters: Clusters
+    info: Mapping[str, Any]
+
+    @property
+    def rows(self) -> list[Row]:
+        """All rows."""
+        return [*self.methods, *self.variants, *self.sanity]
+
+    @property
+    def headline(self) -> list[Column]:
+        """Columns of the first table; all of them where no headline metric was computed."""
+        return [c for c in self.columns if c.headline] or self.columns
+
+    @property
+    def stills(self) -> dict[str, Row]:
+        """The still rows that are here."""
+        return {r.method: r for r in self.sanity if r.method in STILLS}
+
+
+TITLES = {
+    "self-reconstruction": "Self-reconstruction",
+    "cross-animation": "Cross-animation",
+    "cross-animation-relative": "Cross-animation, relative motion",
+    "cross-place": "Cross-animation, place differs",
+    "cross-shape": "Cross-animation, body shape differs",
+}
+
+
+# -- which runs belong together ----------------------------------------------------------------------------------
+def setting_of(run: RunData, protocol: str) -> Setting:
+    """The setting of a run under one of its protocols."""
+    size = run.info.get("size")
+    about = run.protocols().get(protocol, {})
+    return Setting(
+        run.text("dataset_slug") or run.text("dataset"), protocol, str(about.get("hash") or "")[:8],
+        run.text("preset"), size if isinstance(size, int) else 0, run.text("annotation_class"),
+    )  # fmt: skip
+
+
+def _row_key(run: RunData, mode: str) -> tuple[str, ...]:
+    """Runs with this in common are one row; they differ in the training seed, or are older attempts."""
+    overrides = json.dumps(run.section("overrides"), sort_keys=True, default=str)
+    return run.method, run.text("variant"), mode, overrides if overrides != "{}" else "", run.text("trained")
+
+
+def _newest(runs: Iterable[RunData]) -> list[RunData]:
+    """Of the runs of one row, the newest of each seed; one without scores only where no later one has some."""
+    chosen: dict[str, RunData] = {}
+    for run in sorted(runs, key=lambda r: (r.scores is not None, r.finished, r.slug)):
+        chosen[run.text("seed")] = run
+    return [chosen[s] for s in sorted(chosen)]
+
+
+def _modes(run: RunData, setting: Setting) -> list[str]:
+    if run.scores is None:
+        return [run.text("mode")]
+    modes = run.scores.loc[run.scores["protocol"] == setting.protocol, "mode"]
+    return sorted({str(m) for m in modes}) or [run.text("mode")]
+
+
+# -- rows --------------------------------------------------------------------------------------------------------
+def _row_scores(row: Row, setting: Setting) -> pd.DataFrame | None:
+    import pandas as pd
+
+    parts = []
+    for run in row.runs:
+        if run.scores is not None:
+            s = run.scores
+            here = (s["protocol"] == setting.protocol) & (s["mode"].astype(str) == row.mode)
+            parts.append(s[here & (s["protocol_hash"].astype(str).str[:8] == setting.protocol_hash)])
+    return pd.concat(parts, ignore_index=True) if parts else None
+
+
+def _fill(row: Row, setting: Setting, clusters: Clusters) -> None:
+    scores = _row_scores(row, setting)
+    if scores is None or scores.empty:
+        return
+    for (metric, profile, region), part in scores.groupby(["metric", "profile", "region"], sort=True):
+        if (part["pair"] != "*").any():  # the mean is computed here, over the pairs themselves
+            part = part[part["pair"] != "*"]
+        for judge, same in _by_judge(part).items():
+            row.cells[ColumnKey(str(metric), str(profile), judge, str(region))] = cell_of(same, clusters)
+
+
+def _by_judge(scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Scores of one metric and region by judge. A pair that failed names no judge; it belongs to the one there is."""
+    judges = scores["judge"].fillna("").astype(str)
+    good = judges[scores["status"] == "ok"]
+    if not good.empty:
+        judges = judges.where((scores["status"] == "ok") | (judges != ""), good.mode().iloc[0])
+    return {str(judge): scores[judges == judge] for judge in sorted(set(judges))}
+
+
+def _merge_unjudged(rows: Sequence[Row]) -> None:
+    """A row where no pair has a value names no judge: its reason goes into the columns of those that have one."""
+    keys = {k for r in rows for k in r.cells}
+    for key in sorted(k for k in keys if not k.judge):
+        others = [k for k in keys if k[:2] == key[:2] and k.region == key.region and k.judge]
+        if others and not any(key in r.cells and r.cells[key].ok for r in rows):
+            for row in rows:
+                cell = row.cells.pop(key, None)
+                if cell is not None:
+                    row.cells |= {k: cell for k in others if k not in row.cells}
+
+
+def _set_status(row: Row) -> None:
+    bad = [r for r in row.runs if r.status != "complete" or r.problem]
+    if bad:
+        row.status = "invalid scores" if bad[0].problem else bad[0].status
+        row.reason = bad[0].reason
+
+
+def _complete_cells(row: Row, columns: Sequence[Column]) -> None:
+    """Give every column a cell; one that was never computed says why."""
+    kind = "missing"
+    if row.status == "running":
+        kind = "running"
+    elif row.status != "complete":
+        kind = "failed"
+    for column in columns:
+        if column.key not in row.cells:
+            reason = f"{row.status}: {row.reason}" if row.status != "complete" else "this run has no such score"
+            row.cells[column.key] = Cell(kind, reason.removesuffix(": "))
+
+
+def standing(row: Row, setting: Setting) -> str:
+    """Why a row has no rank; "" where it may be ranked."""
+    if row.sanity:
+        return "a bar, no method"
+    if setting.smoke:
+        return "smoke: not ranked"
+    if row.status != "complete":
+        return "not complete"
+    if row.overrides:
+        return "changed by hand: not ranked"
+    if setting.annotation_class != "detected":
+        return f"{setting.annotation_class} annotations: not ranked"
+    if len(row.seeds) < MIN_SEEDS:
+        n = len(row.seeds)
+        return "this checkpoint: one seed, no rank" if n == 1 else f"{n} seeds: no rank below {MIN_SEEDS}"
+    return ""
+
+
+def _rows(runs: Sequence[RunData], setting: Setting, clusters: Clusters) -> list[Row]:
+    grouped: dict[tuple[str, ...], list[RunData]] = {}
+    for run in runs:
+        for mode in _modes(run, setting):
+            grouped.setdefault(_row_key(run, mode), []).append(run)
+    rows = []
+    for (method, variant, mode, overrides, _), members in sorted(grouped.items()):
+        row = Row(method, variant, mode, overrides, tuple(_newest(members)))
+        _set_status(row)
+        _fill(row, setting, clusters)
+        row.standing = standing(row, setting)
+        rows.append(row)
+    return rows
+
+
+# -- boards ------------------------------------------------------------------------------------------------------
+def _by_first_metric(rows: list[Row], columns: Sequence[Column]) -> list[Row]:
+    """Best first by the first metric with a direction; rows without a number last."""
+    first = next((c for c in columns if c.directed), None)
+
+    def key(row: Row) -> tuple[bool, float, tuple[str, ...]]:
+        cell = row.cells.get(first.key) if first else None
+        if first is None or cell is None or cell.interval is None:
+            return True, 0.0, row.sort_key
+        return False, cell.interval.value * (1 if first.direction == "lower" else -1), row.sort_key
+
+    return sorted(rows, key=key)
+
+
+def make_board(setting: Setting, runs: Sequence[RunData], cards: Mapping[str, MetricSpec], clusters: Clusters) -> Board:
+    """One table from the runs of one setting."""
+    rows = _rows(runs, setting, clusters)
+    _merge_unjudged(rows)
+    columns = make_columns((k for r in rows for k in r.cells), cards)
+    for row in rows:
+        _complete_cells(row, columns)
+    full = [r for r in rows if not r.sanity and not r.variant]
+    board = Board(
+        setting, TITLES.get(setting.name, setting.name), columns, _by_first_metric(full, columns),
+        sorted((r for r in rows if not r.sanity and r.variant), key=lambda r: r.sort_key),
+        sorted((r for r in rows if r.sanity), key=lambda r: r.sort_key),
+        clusters, runs[0].protocols().get(setting.protocol, {}),
+    )  # fmt: skip
+    for column in columns:
+        if column.directed:
+            mark_best((r.cells[column.key] for r in board.methods), column.direction)
+    for row in [*board.methods, *board.variants]:
+        for name, still in board.stills.items():
+            row.against[name] = {
+                c.key: compare(row.cells[c.key], still.cells.get(c.key), c.direction, clusters) for c in board.headline
+            }
+    return board
+
+
+def _board_rank(setting: Setting) -> tuple[Any, ...]:
+    order = PROTOCOL_ORDER.index(setting.name) if setting.name in PROTOCOL_ORDER else len(PROTOCOL_ORDER)
+    preset = PRESET_ORDER.index(setting.preset) if setting.preset in PRESET_ORDER else len(PRESET_ORDER)
+    return setting.dataset, preset, order, setting
+
+
+def group_runs(runs: Iterable[RunData]) -> dict[Setting, list[RunData]]:
+    """Runs by setting, in the order of the report."""
+    found: dict[Setting, list[RunData]] = {}
+    for run in runs:
+        for protocol in run.protocols():
+            found.setdefault(setting_of(run, protocol), []).append(run)
+    return {s: sorted(found[s], key=lambda r: r.slug) for s in sorted(found, key=_board_rank)}
+
+
+def beats_stills(row: Row, columns: Sequence[Column]) -> tuple[str, str]:
+    """Whether a row is better than both still pictures in every headline metric.
+
+    A faded photo wins some metrics against the photo itself, so it takes both to say that a number is about motion.
+
+    Returns:
+        (``yes``, ``no``, ``undecided`` or "" where nothing can be compared, what decided it).
+    """
+    verdicts, parts = [], []
+    for name, differences in sorted(row.against.items()):
+        for column in columns:
+            difference = differences.get(column.key)
+            if difference is None or not difference.verdict:
+                continue
+            verdicts.append(difference.verdict)
+            parts.append(f"{difference.verdict} than {name} in {column.key.metric} ({column.key.region})")
+    if not verdicts:
+        return "", "no still row to compare with"
+    text = "; ".join(p.replace("undecided than", "undecided against") for p in parts)
+    if all(v == "better" for v in verdicts):
+        return "yes", text
+    return ("no" if "worse" in verdicts else "undecided"), text

@@ -1,0 +1,184 @@
+"""What the templates print: boards with their number formats, files and pictures; runs with what they depend on."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from markupsafe import Markup
+
+from datasets.files import sha256_of
+from leaderboard.ablation import Ablation
+from leaderboard.cells import Cell, Difference, Interval
+from leaderboard.columns import Column, ColumnKey, decimals_for, number
+from leaderboard.curves import draw, read_curves
+from leaderboard.media import Sample
+from leaderboard.runs import RunData
+from leaderboard.tables import Board, Row, beats_stills
+
+VERDICTS = {"yes": "yes", "no": "no", "undecided": "undecided", "": "not comparable"}
+PROTOCOL_TEXT = {
+    "self-reconstruction": "The first frame of a clip is animated with the rest of the same clip; the clip is the truth.",
+    "cross-animation": "A photo of one person is animated with the motion of another; the truth is that person doing "
+    "exactly that motion.",
+    "cross-animation-relative": "As cross-animation, but the motion is applied relative to the pose in the photo.",
+    "cross-place": "Camera distance and position of source and driving person differ by known amounts.",
+    "cross-shape": "The body shapes of source and driving person differ by known amounts.",
+}
+
+
+@dataclass(frozen=True)
+class Files:
+    """Downloads beside a table, relative to the report."""
+
+    csv: str
+    json: str
+
+
+@dataclass(frozen=True)
+class AblationView:
+    """An ablation table with its formats and downloads."""
+
+    id: str
+    ablation: Ablation
+    decimals: Mapping[ColumnKey, int]
+    files: Files
+
+
+@dataclass(frozen=True)
+class BoardView:
+    """A board with everything that the page shows of it.
+
+    Attributes:
+        id: unique and stable anchor.
+        sheet: contact sheet relative to the report ("" = there are no frames), and its size in pixels.
+    """
+
+    id: str
+    board: Board
+    decimals: Mapping[ColumnKey, int]
+    files: Files
+    ablations: Sequence[AblationView] = ()
+    samples: Sequence[Sample] = ()
+    sheet: str = ""
+    sheet_size: tuple[int, int] = (0, 0)
+
+    @property
+    def intro(self) -> str:
+        """One sentence on the protocol."""
+        return PROTOCOL_TEXT.get(self.board.setting.name, "")
+
+    @property
+    def more(self) -> bool:
+        """Whether there are columns beyond the first table."""
+        return len(self.board.columns) > len(self.board.headline)
+
+    @property
+    def flagged(self) -> list[Column]:
+        """Headline columns that a frozen or faded video can win."""
+        seen: dict[tuple[str, str], Column] = {}
+        for column in self.board.headline:
+            if column.flagged:
+                seen.setdefault((column.key.metric, column.flagged), column)
+        return list(seen.values())
+
+    def stills(self, row: Row) -> tuple[str, str, str]:
+        """(verdict, its word, what decided it)."""
+        verdict, text = beats_stills(row, self.board.headline)
+        return verdict, VERDICTS[verdict], text
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run with its page."""
+
+    run: RunData
+    page: str
+    command: str
+    config: Sequence[tuple[str, str]]
+    parts: Sequence[tuple[str, str]]
+    provenance: Sequence[tuple[str, str]]
+    curves: Sequence[tuple[str, Markup, float]] = field(default_factory=tuple)
+
+
+def board_id(board: Board) -> str:
+    """Anchor and file name: readable, and unique by a hash of the setting."""
+    setting = board.setting
+    words = "".join(c if c.isascii() and (c.isalnum() or c == "-") else "-" for c in setting.name)[:40]
+    return f"{words.strip('-') or 'board'}-{sha256_of(*map(str, setting))[:8]}"
+
+
+def board_decimals(board: Board) -> dict[ColumnKey, int]:
+    """Decimals of each column, the same for every row of it."""
+    found = {}
+    for column in board.columns:
+        known = [r.cells[column.key].interval for r in board.rows]
+        intervals = [i for i in known if i is not None]
+        widths = [(i.high - i.low) / 2 for i in intervals if i.low is not None and i.high is not None]
+        found[column.key] = decimals_for([i.value for i in intervals], widths)
+    return found
+
+
+def interval_text(interval: Interval | None, decimals: int, signed: bool = False) -> str:
+    """``0.031 to 0.036``; "" where there is no interval."""
+    if interval is None or interval.low is None or interval.high is None:
+        return ""
+    return f"{number(interval.low, decimals, signed)} to {number(interval.high, decimals, signed)}"
+
+
+def cell_title(cell: Cell) -> str:
+    """What a pointer over a cell shows."""
+    if not cell.ok:
+        return f"{cell.word}: {cell.reason}" if cell.reason else cell.word
+    said = f"mean over {cell.n} of {cell.total} pairs" if cell.total else "one value for the whole set"
+    return f"{said}; left out: {cell.reason}" if cell.partial and cell.reason else said
+
+
+def difference_title(difference: Difference) -> str:
+    """What a pointer over a difference shows."""
+    return difference.reason or f"paired over {difference.n} pairs"
+
+
+# -- runs --------------------------------------------------------------------------------------------------------
+def _flat(value: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Leaves of nested mappings as (dotted name, text), sorted."""
+    if isinstance(value, Mapping) and value:
+        pairs = ((f"{prefix}.{k}" if prefix else str(k), v) for k, v in value.items())
+        return sorted(leaf for name, v in pairs for leaf in _flat(v, name))
+    return [(prefix, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))] if prefix else []
+
+
+def _toml(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool | list) else str(value)
+
+
+def command_of(run: RunData) -> str:
+    """The command that makes this run again, quoted for a POSIX shell."""
+    words = ["bench", "run", "--method", run.method, "--dataset", run.text("dataset"), "--preset", run.text("preset")]
+    for option in ("variant", "mode"):
+        if run.text(option):
+            words += [f"--{option}", run.text(option)]
+    for key, value in sorted(run.section("overrides").items()):
+        words += ["--set", f"{key}={_toml(value)}"]
+    return shlex.join([*words, "--seed", run.text("seed") or "0"])
+
+
+def run_page(run: RunData) -> str:
+    """Where the page of a run lies, relative to the report."""
+    return f"runs/{sha256_of(run.slug)[:16]}.html"
+
+
+def run_view(run: RunData) -> RunView:
+    """A run with its command, what it depends on, and its training curves."""
+    identity = run.section("identity")
+    parts = [("training", str(identity.get("training") or ""))]
+    parts += [(f"training: {n}", t) for n, t in _flat(identity.get("parts", {}))]
+    for kind in ("generation", "score"):
+        parts += [(f"{kind}: {n}", t) for n, t in _flat(identity.get(kind, {}))]
+    return RunView(
+        run, run_page(run), command_of(run), _flat(run.section("config")), parts, _flat(run.section("provenance")),
+        draw(read_curves(run.folder / "train.jsonl")),
+    )  # fmt: skip
