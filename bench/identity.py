@@ -6,8 +6,7 @@ score       generation + metrics with their versions + metric code + judges + re
 
 So a changed metric re-scores stored frames and never retrains. CLI, evaluator and report are in no training identity.
 
-A method's config may say what else its training reads, by two optional methods: ``loss_networks()`` (name -> path of a
-weight file, or a hash) and ``initial_checkpoint()`` (the path of a file that training starts from, or None).
+What a method's training reads beside its data it says itself: ``Method.training_inputs`` and ``initial_checkpoint``.
 """
 
 from __future__ import annotations
@@ -80,9 +79,7 @@ def training_identity(
             "precision": precision,
             "train_data": digest({"splits": data, "size": dataset.size}),
             "annotations": dataset.annotation_class,
-            "loss_networks": digest(_loss_networks(config)),
-            "initial": _initial_checkpoint(config),
-        }
+        } | _training_files(method, config)
     return Identity(digest(parts), parts, modules)
 
 
@@ -98,16 +95,19 @@ def method_code(method: MethodSpec, engine: Sequence[str] = ()) -> dict[str, str
     return code_closure([*roots, *engine], exclude)
 
 
-def _loss_networks(config: Any) -> dict[str, str]:
-    declared = getattr(config, "loss_networks", None)
-    found: Mapping[str, Any] = declared() if callable(declared) else {}
-    return {name: _file_hash(what, name) if isinstance(what, Path) else str(what) for name, what in found.items()}
+def _training_files(method: MethodSpec, config: Any) -> dict[str, str]:
+    """Hashes of the files that training reads beside its data. A method that names none is not even made for this."""
+    from methods.base import Method
 
-
-def _initial_checkpoint(config: Any) -> str:
-    declared = getattr(config, "initial_checkpoint", None)
-    path = declared() if callable(declared) else None
-    return _file_hash(Path(path), "initial checkpoint") if path else ""
+    implementation = registry.load_object(method.implementation)
+    asks = ("training_inputs", "initial_checkpoint")
+    if all(getattr(implementation, name, None) is getattr(Method, name) for name in asks):
+        return {"loss_networks": digest({}), "initial": ""}
+    made: Method = implementation(config)
+    initial = made.initial_checkpoint()
+    files = {name: path for name, path in made.training_inputs().items() if path != initial}
+    losses = {name: _file_hash(path, name) for name, path in files.items()}
+    return {"loss_networks": digest(losses), "initial": _file_hash(initial, "initial checkpoint") if initial else ""}
 
 
 def _file_hash(path: Path, name: str) -> str:

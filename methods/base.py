@@ -41,9 +41,7 @@ class MethodSpec:
 
     Attributes:
         name: registered name (lower case, hyphens).
-        implementation, config: ``module:Class`` of the Method and of its pydantic config. The config may say by two
-            methods what else training reads, so that it becomes part of the identity: ``loss_networks()`` -> name ->
-            Path of a weights file (or a hash), ``initial_checkpoint()`` -> Path of a file to start from, or None.
+        implementation, config: ``module:Class`` of the Method and of its pydantic config.
         modes: mode -> target that its output aims at (``abs/drv``, ``rel/src``, ...); the first is the default.
         needs: annotation kinds it reads at test time (empty: image only). Training needs are in its stages.
         presets: preset -> config overrides (dotted paths).
