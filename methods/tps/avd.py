@@ -1,0 +1,45 @@
+"""Animation via disentanglement: key points with the source's shape and the driving frame's pose (paper section 3.4)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def _mlp(widths: list[int]) -> nn.Sequential:
+    """Linear layers; batch normalisation and ReLU after all but the last."""
+    layers: list[nn.Module] = []
+    for a, b in zip(widths[:-2], widths[1:-1], strict=True):
+        layers += [nn.Linear(a, b), nn.BatchNorm1d(b), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
+
+
+class AVDNetwork(nn.Module):
+    """Shape (id) encoder, pose encoder and decoder of fully connected layers.
+
+    Args:
+        num_points: 5K key points.
+        width: of the first layer (official: 256; then 2 and 4 times that).
+        bottleneck: size of each code (official: 128).
+        residual: predict the change of the driving key points instead of the points (ours; begins near the ``standard``
+            mode, so that a short training cannot make it worse).
+    """
+
+    def __init__(self, num_points: int, width: int = 256, bottleneck: int = 128, residual: bool = False) -> None:
+        super().__init__()
+        size, w = num_points * 2, width
+        self.residual = residual
+        self.id_encoder = _mlp([size, w, 2 * w, 4 * w, bottleneck])
+        self.pose_encoder = _mlp([size, w, 2 * w, 4 * w, bottleneck])
+        self.decoder = _mlp([2 * bottleneck, 4 * w, 2 * w, w, size])
+        if residual:
+            last = self.decoder[-1]
+            assert isinstance(last, nn.Linear)
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+
+    def forward(self, kp_source: Tensor, kp_driving: Tensor) -> Tensor:
+        """Shape from (B, N, 2) ``kp_source``, pose from ``kp_driving`` -> (B, N, 2). Batch 1 needs eval mode."""
+        shape, pose = self.id_encoder(kp_source.flatten(1)), self.pose_encoder(kp_driving.flatten(1))
+        points: Tensor = self.decoder(torch.cat([pose, shape], dim=1)).view_as(kp_driving)
+        return kp_driving + points if self.residual else points

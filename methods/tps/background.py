@@ -1,0 +1,61 @@
+"""Background motion predictor: one affine transform a pair of images (paper eq. 4)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from methods.layers.blocks import DownBlock
+
+IDENTITY_AFFINE = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
+
+def _affine_head(features: int) -> nn.Linear:
+    """Linear layer to 6 numbers that begins as the identity transform."""
+    head = nn.Linear(features, 6)
+    nn.init.zeros_(head.weight)
+    head.bias.data = torch.tensor(IDENTITY_AFFINE)
+    return head
+
+
+def _matrix(affine: Tensor) -> Tensor:
+    """(B, 6) -> (B, 3, 3) with last row 0 0 1."""
+    last = affine.new_tensor([0.0, 0.0, 1.0]).expand(len(affine), 1, 3)
+    return torch.cat([affine.view(-1, 2, 3), last], dim=1)
+
+
+class BackgroundPredictor(nn.Module):
+    """ResNet18 on cat(source, driving) with an identity-initialised affine head [official code]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from torchvision.models import resnet18
+
+        self.bg_encoder = resnet18(weights=None)
+        self.bg_encoder.conv1 = nn.Conv2d(6, 64, 7, stride=2, padding=3, bias=False)
+        self.bg_encoder.fc = _affine_head(self.bg_encoder.fc.in_features)
+
+    def forward(self, source: Tensor, driving: Tensor) -> Tensor:
+        """Two (B, 3, H, W) batches -> (B, 3, 3): maps driving to source coordinates."""
+        return _matrix(self.bg_encoder(torch.cat([source, driving], dim=1)).float())
+
+
+class SmallBackgroundPredictor(nn.Module):
+    """Four convolution blocks at half resolution instead of the ResNet18 (ours, for low budgets)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(6, width, 5, stride=2, padding=2)
+        self.blocks = nn.Sequential(DownBlock(width, 2 * width), DownBlock(2 * width, 4 * width))
+        self.head = _affine_head(4 * width)
+
+    def forward(self, source: Tensor, driving: Tensor) -> Tensor:
+        """Two (B, 3, H, W) batches -> (B, 3, 3): maps driving to source coordinates."""
+        x = self.blocks(F.relu(self.first(torch.cat([source, driving], dim=1))))
+        return _matrix(self.head(x.mean(dim=(2, 3))).float())
+
+
+def consistency(forward: Tensor, backward: Tensor) -> Tensor:
+    """Background loss before its weight: mean |A A' - I| over the 3 x 3 entries (paper eq. 12, in the official code's order)."""
+    return (forward @ backward - torch.eye(3, device=forward.device)).abs().mean()
