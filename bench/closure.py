@@ -16,10 +16,12 @@ from datasets.files import sha256_of
 
 #: Never part of a closure: they move bytes, talk to users, record or compare; no weight or frame depends on them.
 PLUMBING = (
-    "bench.api", "bench.cli", "bench.closure", "bench.config", "bench.errors", "bench.identity", "bench.locks",
-    "bench.progress", "bench.registry", "bench.run", "bench.spec", "bench.store", "bench.tracking",
-    "bench.weights", "datasets.errors", "datasets.files", "leaderboard", "sweeps",
+    "bench.animate", "bench.api", "bench.cli", "bench.closure", "bench.config", "bench.errors", "bench.identity",
+    "bench.inputs", "bench.loading", "bench.locks", "bench.outcome", "bench.progress", "bench.protocols",
+    "bench.record", "bench.registry", "bench.run", "bench.spec", "bench.store", "bench.tracking", "bench.trainlog", "bench.weights",
+    "datasets.errors", "datasets.files", "leaderboard", "sweeps",
 )  # fmt: skip
+#: The suite's packages; their own ``__init__`` only name things.
 OURS = ("bench", "methods", "datasets")
 
 
@@ -37,14 +39,14 @@ def code_closure(roots: Iterable[str], exclude: Iterable[str] = ()) -> dict[str,
     queue = list(roots)
     while queue:
         name = queue.pop()
-        if name in found or name.partition(".")[0] not in packages or _below(name, left_out):
+        if name in found or name in OURS or name.partition(".")[0] not in packages or _below(name, left_out):
             continue
         path = _source(name)
         if path is None:
             continue
         found[name], imports = _read(path, name)
         queue += imports
-        queue += [parent for parent in _parents(name) if parent not in OURS]  # a package's __init__ runs as well
+        queue += _parents(name)  # a package's __init__ runs as well
     return dict(sorted(found.items()))
 
 
