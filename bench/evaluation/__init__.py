@@ -8,6 +8,7 @@ BUILTIN: dict[str, str] = {
     "l1": "bench.evaluation.cards:L1",
     "psnr": "bench.evaluation.cards:PSNR",
     "ssim": "bench.evaluation.cards:SSIM",
+    "ssim@wang": "bench.evaluation.cards:SSIM_WANG",
     "motion-agreement": "bench.evaluation.cards:MOTION_AGREEMENT",
     "motion-agreement@dis": "bench.evaluation.cards:MOTION_AGREEMENT_DIS",
     "motion-ratio": "bench.evaluation.cards:MOTION_RATIO",

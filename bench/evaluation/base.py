@@ -38,6 +38,7 @@ class MetricSpec:
         uses: annotation kinds of the reference that are read where the dataset has them.
         protocols: names of protocols without their version; empty = every protocol.
         regions: regions it can be computed on.
+        truthless: stands in for another profile where a protocol has no truth, and is left out where it has.
         headline: stands on the board's first view, and may rank.
         flagged: why a frozen or faded video can win it ("" = it cannot).
     """
@@ -57,6 +58,7 @@ class MetricSpec:
     regions: tuple[str, ...] = ("whole",)
     protocols: tuple[str, ...] = ()
     default: bool = True
+    truthless: bool = False
     headline: bool = False
     flagged: str = ""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bench.evaluation.base import REGIONS, MetricSpec
 
-_INF = float("inf")
-_CROSS = ("cross-animation", "cross-animation-relative", "cross-place", "cross-shape")
 _DIS = "OpenCV DIS flow, preset MEDIUM, one thread, grey frames resized to 256 pixels on the longer side"
 
 L1 = MetricSpec(
@@ -49,6 +49,8 @@ SSIM = MetricSpec(
     headline=True,
     flagged="a faded source photo beats the unmoved source photo",
 )
+
+SSIM_WANG = replace(SSIM, profile="wang", default=False, headline=False)
 
 MOTION_AGREEMENT = MetricSpec(
     name="motion-agreement",
@@ -98,7 +100,7 @@ MOTION_RATIO_DRIVING = MetricSpec(
     family="motion",
     formula=f"mean flow magnitude of the generated video over that of the driving video ({_DIS})",
     needs=frozenset({"driving"}),
-    protocols=_CROSS,
+    truthless=True,
 )
 
 FLICKER = MetricSpec(
@@ -125,6 +127,7 @@ FLICKER_RAW = MetricSpec(
     formula="mean over pixels, RGB channels and consecutive frames of |frame(t+1) - frame(t)| / 255",
     range=(0.0, 1.0),
     needs=frozenset(),
+    truthless=True,
     flagged="a frozen video scores 0",
 )
 

@@ -36,7 +36,8 @@ def score_pairs(
     Args:
         frames_of: pair -> folder with ``%06d.png`` for each frame of the pair's driving range, or a clip of them.
         dataset, protocol, pairs: what was generated.
-        metrics: cards, see :func:`bench.evaluation.select.select_metrics`; those of other protocols are left out.
+        metrics: cards, see :func:`bench.evaluation.select.select_metrics`; those of other protocols are left out, and
+            so are stand-ins for a missing truth where there is truth.
         labels: run, method, variant, mode, preset, seed, protocol_hash, ...; the dataset's own columns are filled in.
         regions: regions to report (of those that a metric has).
         progress: called as ``progress(done, total, what)``.
@@ -52,7 +53,8 @@ def score_pairs(
         "protocol": protocol,
         **(labels or {}),
     }
-    specs = [spec for spec in metrics if _in_protocol(spec, protocol)]
+    truth = dataset.pairs(protocol).target is not None
+    specs = [spec for spec in metrics if _in_protocol(spec, protocol) and not (truth and spec.truthless)]
     accumulators = build_all(specs, regions)
     tell = progress or (lambda done, total, what: None)
     results: dict[str, Outcomes] = {}

@@ -84,6 +84,8 @@ def clip_flow(previous: FramePair, frame: FramePair, side: str, backward: bool =
 
     def compute() -> Array:
         first, second = _grey(previous, side), _grey(frame, side)
+        if np.array_equal(first, second):  # DIS gives zero too, but takes its time
+            return np.zeros((*first.shape, 2), np.float32)
         return dis_flow(second, first) if backward else dis_flow(first, second)
 
     flow: Array = shared(previous, f"flow-{side}-{'back' if backward else 'forth'}", compute)

@@ -19,7 +19,7 @@ from bench.evaluation.base import (
     undefined,
 )
 from bench.evaluation.select import build_metric
-from datasets.errors import SuiteError
+from datasets.errors import CorruptVideoError, SuiteError
 
 #: (card id, region) -> outcome
 Outcomes = dict[tuple[str, str], Outcome]
@@ -66,7 +66,7 @@ def score_clip(
             check_frame(frame.generated, context.size)
             for key in list(running):
                 attempt(key, methodcaller("update", frame))
-    except InvalidInputError as error:
+    except (InvalidInputError, CorruptVideoError) as error:
         return _all(metrics, running, regions, undefined(str(error), "invalid-input")) | outcomes
     except (SuiteError, OSError) as error:
         return _all(metrics, running, regions, undefined(sentence(error), "failed")) | outcomes
