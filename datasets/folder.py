@@ -87,8 +87,8 @@ class FolderDataset(Dataset):
 
     def fingerprint(self, split: str) -> str:
         """Hash of the files' contents, the rules of the preset, and what the split takes of each clip."""
-        contents = {d.candidate.id: d.content for d in self._decoded}
-        parts = [[c.id, len(c), contents.get(c.id.partition("+")[0], "")] for c in self.clips(split)]
+        contents = {candidate.id: content for candidate, content in self._candidates}
+        parts = [[c.id, len(c), contents[c.id.partition("+")[0]]] for c in self.clips(split)]  # "+val": a part
         return digest({"rule": RULE, "preset": self._decoding(), "split": split, "clips": parts})
 
     # -- pairs -----------------------------------------------------------------------------------------------------
