@@ -12,11 +12,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+    Array = np.ndarray[Any, np.dtype[Any]]
+else:  # cards of datasets are imported to list them, which must not cost the import of numpy
+    Array = Any
 
 #: Annotation kinds of a frame: shape behind the leading time axis, and dtype, in the canonical encoding.
 KINDS: Mapping[str, str] = {
