@@ -195,13 +195,20 @@ def _replace(folder: Path, fill: Callable[[Path], None]) -> None:
 
 
 def _write_frames(
-    folder: Path, frames: Iterator[Array], fps: float = 0.0, about: Mapping[str, Any] | None = None
+    folder: Path,
+    frames: Iterator[Array],
+    fps: float = 0.0,
+    about: Mapping[str, Any] | None = None,
+    first_scored: int = 0,
 ) -> None:
-    """PNG files and their manifest; a preview too where ``fps`` is given."""
+    """PNG files and their manifest; a preview too where ``fps`` is given.
+
+    ``first_scored`` is stated by references, so that ``bench evaluate`` on the stored frames gives the run's values.
+    """
     hasher = hashlib.sha256()
     stream = _record(folder, frames, hasher)
     count = write_mp4(folder / PREVIEW, stream, fps, about) if fps else sum(1 for _ in stream)
-    write_json(folder / MANIFEST, {"frames": count, "sha256": hasher.hexdigest()})
+    write_json(folder / MANIFEST, {"frames": count, "sha256": hasher.hexdigest(), "first_scored": first_scored})
 
 
 def _record(folder: Path, frames: Iterator[Array], hasher: hashlib._Hash) -> Iterator[Array]:
@@ -265,7 +272,8 @@ def write_references(
 def _write_reference(out: Path, trial: Trial, about: Mapping[str, Any]) -> None:
     fps, truth = trial.driving.fps, trial.reference
     if truth is not None and not is_whole(out / "frames" / trial.pair.id):
-        _replace(out / "frames" / trial.pair.id, lambda folder: _write_frames(folder, _frames(truth)))
+        skip = trial.pair.first_scored
+        _replace(out / "frames" / trial.pair.id, lambda new: _write_frames(new, _frames(truth), first_scored=skip))
 
     def fill(folder: Path) -> None:
         write_mp4(folder / "driving.mp4", _frames(trial.driving), fps, about)
