@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import sys
+import threading
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
+from multiprocessing.connection import wait
 from pathlib import Path
 
 from bench import registry
 from bench.outcome import terminable
-from bench.progress import Progress
-from bench.run import Done, execute
+from bench.progress import Progress, silent
+from bench.run import Done, execute, is_complete
 from bench.spec import Run, RunSpec, resolve
 from bench.store import RunFolder
 from datasets.errors import SuiteError
+
+#: Below this, starting a process takes longer than the frames.
+FRAMES_A_WORKER = 2000
 
 
 def run_with_board(spec: RunSpec, resume: bool = True) -> tuple[Run, Done]:
@@ -35,27 +43,64 @@ def run_with_board(spec: RunSpec, resume: bool = True) -> tuple[Run, Done]:
     return run, done
 
 
-def sanity_specs(run: Run) -> list[RunSpec]:
+def sanity_runs(run: Run) -> list[Run]:
     """The suite's own sanity rows for a run's data set, preset and protocols, as runs of their own."""
     plain = replace(
         run.spec, variant="", mode="", overrides={}, seed=0, checkpoint=None, protocols=tuple(run.protocols),
         device="cpu", precision="fp32", track="none", online=False,
     )  # fmt: skip
     names = [name for name, entry in registry.entries("methods").items() if not entry.distribution]
-    return [replace(plain, method=name) for name in names if registry.get("methods", name).sanity]
+    rows = [name for name in names if name != run.method_spec.name and registry.get("methods", name).sanity]
+    return [resolve(replace(plain, method=name)) for name in rows]
 
 
-def complete_sanity_rows(run: Run, progress: Progress) -> list[Done]:
-    """Make the sanity rows that are not there yet; those that are complete cost nothing."""
-    done = []
-    for spec in sanity_specs(run):
-        if spec.method == run.method_spec.name:
-            continue
-        try:
-            done.append(execute(resolve(spec), progress))
-        except SuiteError as error:
-            print(f"warning: the sanity row {spec.method} is not complete: {error.message}", file=sys.stderr)
-    return done
+def complete_sanity_rows(run: Run, progress: Progress) -> None:
+    """Make the sanity rows that are not there yet, in several processes where that pays."""
+    rows = [row for row in sanity_runs(run) if not is_complete(row)]
+    frames = sum(pair.stop - pair.start for listed in run.protocols.values() for pair in listed.pairs)
+    workers = min(len(rows), os.cpu_count() or 1, len(rows) * frames // FRAMES_A_WORKER)
+    said = "sanity rows"
+    if workers < 2:
+        for i, row in enumerate(rows):
+            _warn(_make_row(row.spec))
+            progress(i + 1, len(rows), said)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
+        for i, done in enumerate(as_completed([pool.submit(_make_row, row.spec) for row in rows])):
+            _warn(done.result())
+            progress(i + 1, len(rows), said)
+
+
+def _make_row(spec: RunSpec) -> str:
+    """Bring one sanity row to its end; returns what went wrong ("" where nothing did)."""
+    try:
+        execute(resolve(spec), silent)
+    except SuiteError as error:
+        return f"the sanity row {spec.method} is not complete: {error.message}"
+    return ""
+
+
+def _start_worker() -> None:
+    """One thread a worker, and no worker outlives the process that started it (it would keep its run's lock)."""
+    import cv2
+    import torch
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            wait([parent.sentinel])
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _warn(text: str) -> None:
+    if text:
+        print(f"warning: {text}", file=sys.stderr)
 
 
 def report_folder(runs: Path) -> Path:
@@ -70,11 +115,11 @@ def refresh_report(runs: Path) -> Path | None:
     try:
         return write_report(runs, report_folder(runs))
     except SuiteError as error:
-        print(f"warning: the report was not refreshed: {error.message}", file=sys.stderr)
+        _warn(f"the report was not refreshed: {error.message}")
         return None
 
 
 def sanity_folders(run: Run) -> list[RunFolder]:
     """The folders of a run's sanity rows that are there."""
-    folders = [RunFolder(resolve(spec).folder) for spec in sanity_specs(run) if spec.method != run.method_spec.name]
+    folders = [RunFolder(row.folder) for row in sanity_runs(run)]
     return [folder for folder in folders if folder.exists]

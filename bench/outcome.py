@@ -36,17 +36,17 @@ def recorded(folder: RunFolder) -> Iterator[Step]:
     try:
         yield step
     except KeyboardInterrupt:
-        _record(folder, "interrupted", f"interrupted during {step.name}")
+        record_outcome(folder, "interrupted", f"interrupted during {step.name}")
         raise
     except SystemExit as stop:
-        _record(folder, "interrupted", f"stopped with status {stop.code} during {step.name}")
+        record_outcome(folder, "interrupted", f"stopped with status {stop.code} during {step.name}")
         raise
     except SuiteError as error:
-        _record(folder, _status_of(error), error.message)
+        record_outcome(folder, _status_of(error), error.message)
         raise
     except Exception as error:  # the boundary that turns a crash into a status
         raise _crash(folder, step.name, error) from error
-    _record(folder, "complete", "")
+    record_outcome(folder, "complete", "")
 
 
 def _status_of(error: SuiteError) -> str:
@@ -61,7 +61,7 @@ def _crash(folder: RunFolder, step: str, error: Exception) -> SuiteError:
     kind = TrainingError if step == "train" else GenerationError
     if is_out_of_memory(error):
         message = f"out of memory during {step}"
-        _record(folder, "oom", message)
+        record_outcome(folder, "oom", message)
         hint = "a smaller batch needs less: --set train.batch=..." if step == "train" else "free some memory"
         return TrainingError(message, hint, "oom") if step == "train" else GenerationError(message, hint)
     sentence = f"{step} broke: {type(error).__name__}: {error}"
@@ -70,7 +70,7 @@ def _crash(folder: RunFolder, step: str, error: Exception) -> SuiteError:
         write_text(path, "".join(traceback.format_exception(error)))
     except StorageError:
         return kind(sentence, "the traceback could not be written")
-    _record(folder, "crashed", sentence)
+    record_outcome(folder, "crashed", sentence)
     return kind(sentence, f"the traceback is in {path}")
 
 
@@ -80,8 +80,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     return named or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
 
 
-def _record(folder: RunFolder, status: str, reason: str) -> None:
-    """Write the status. A record that cannot be written (a full disk) must not hide what went wrong."""
+def record_outcome(folder: RunFolder, status: str, reason: str) -> None:
+    """Write how a run ended. A record that cannot be written (a full disk) must not hide what went wrong."""
     try:
         provenance = folder.json.get("provenance", {}) | {"finished": now()}
         folder.update(status=status, reason=reason, provenance=provenance)

@@ -7,14 +7,14 @@ and only the steps whose identity changed are done again.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.evaluation.select import select_metrics
 from bench.identity import generation_identity, score_identity
-from bench.outcome import recorded
+from bench.outcome import record_outcome, recorded
 from bench.protocols import Protocol, headline_metrics
 from bench.record import now, protocols, provenance
 from bench.spec import Run
@@ -68,7 +68,7 @@ def execute(run: Run, progress: Progress, resume: bool = True, train_only: bool 
     if not resume:
         move_aside(run.folder)
     metrics = select_metrics()
-    if _is_complete(run, folder, metrics, train_only):
+    if is_complete(run, metrics, train_only):
         return Done(folder, ())
     with folder.lock():
         open_run(run)
@@ -87,7 +87,7 @@ def execute(run: Run, progress: Progress, resume: bool = True, train_only: bool 
     return Done(folder, tuple(work.steps))
 
 
-def _begin(run: Run, folder: RunFolder, metrics: list[MetricSpec]) -> None:
+def _begin(run: Run, folder: RunFolder, metrics: Sequence[MetricSpec]) -> None:
     record = folder.json
     started = record["provenance"].get("started") or now()
     names = [spec.name if spec.profile == "default" else spec.id for spec in metrics]
@@ -118,7 +118,13 @@ def _has_truth_for(run: Run, target: str | None) -> bool:
     return target is not None or run.method_spec.oracle in ("", "background")
 
 
-def _is_complete(run: Run, folder: RunFolder, metrics: list[MetricSpec], train_only: bool) -> bool:
+def is_complete(run: Run, metrics: Sequence[MetricSpec] | None = None, train_only: bool = False) -> bool:
+    """Whether nothing is left to do: all that the run asks for is there and depends on what it would depend on today.
+
+    Imports no torch, so that a complete run is known in a moment.
+    """
+    folder = RunFolder(run.folder)
+    metrics = select_metrics() if metrics is None else metrics
     if not folder.exists or folder.problem:
         return False
     record = folder.json
@@ -149,7 +155,9 @@ def _frames_stand(run: Run, folder: RunFolder, record: dict[str, Any], part: Par
     return there and record["identity"]["generation"].get(part.key) == expected
 
 
-def _scores_stand(run: Run, folder: RunFolder, record: dict[str, Any], part: Part, metrics: list[MetricSpec]) -> bool:
+def _scores_stand(
+    run: Run, folder: RunFolder, record: dict[str, Any], part: Part, metrics: Sequence[MetricSpec]
+) -> bool:
     if not _frames_stand(run, folder, record, part):
         return False
     expected, _ = score_identity(record["identity"]["generation"][part.key], run, part.protocol.name, metrics)
@@ -160,8 +168,10 @@ def _scores_stand(run: Run, folder: RunFolder, record: dict[str, Any], part: Par
 class _Work:
     """The steps of one run, inside its lock."""
 
-    def __init__(self, run: Run, folder: RunFolder, metrics: list[MetricSpec], progress: Progress) -> None:
-        self.run, self.folder, self.metrics, self.progress = run, folder, metrics, progress
+    def __init__(self, run: Run, folder: RunFolder, metrics: Sequence[MetricSpec], progress: Progress) -> None:
+        self.run, self.folder, self.metrics = run, folder, metrics
+        row = run.method_spec.name + (f"+{run.variant}" if run.variant else "")
+        self.progress: Progress = lambda done, total, what: progress(done, total, f"{row}: {what}")
         self.parts = parts_of(run, folder.json)
         self.steps: list[str] = []
         self._method: Method | None = None
@@ -188,8 +198,8 @@ class _Work:
         status = "crashed"
         try:
             result = train(
-                method, self.run.dataset, self.folder, spec.seed, resolve_device(spec.device), spec.precision,
-                tracker, self.progress,
+                method, self.run.dataset, self.folder.path, spec.seed, resolve_device(spec.device), spec.precision,
+                tracker, self.progress, on_hang=lambda error: record_outcome(self.folder, error.outcome, error.message),
             )  # fmt: skip
             status = "complete"
         except SuiteError as error:
@@ -203,8 +213,8 @@ class _Work:
                 "seconds": result.seconds,
                 "samples": result.samples,
                 "parameters": result.parameters,
-                "checkpoint": result.checkpoint.name,
-                "checkpoint_sha256": sha256_file(result.checkpoint),
+                "checkpoint": result.checkpoint.name if result.checkpoint else "",
+                "checkpoint_sha256": sha256_file(result.checkpoint) if result.checkpoint else "",
             }
         )
         self.steps.append("train")

@@ -32,11 +32,12 @@ def headline_tables(folders: Sequence[RunFolder]) -> list[Table]:
 
 
 def _table(protocol: str, frames: Sequence[tuple[dict[str, Any], pd.DataFrame]]) -> Table:
+    from rich.markup import escape
     from rich.table import Table
 
     metrics = [find_metric(metric) for metric in headline_metrics()]
     title = f"{protocol} · {frames[0][0]['protocols'][protocol]['hash']} · {frames[0][0]['dataset']}"
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(title), title_justify="left")
     table.add_column("row")
     for metric in metrics:
         arrow = {"lower": " ↓", "higher": " ↑"}.get(metric.direction, "")
@@ -47,7 +48,7 @@ def _table(protocol: str, frames: Sequence[tuple[dict[str, Any], pd.DataFrame]])
             name = record["method"] + (f"+{record['variant']}" if record["variant"] else "")
             label = name if record["method_card"]["sanity"] else f"{name}[{mode}]"
             cells = [_value(rows, mode, metric.name, metric.profile) for metric in metrics]
-            table.add_row(label, *cells, style=None if record["method_card"]["sanity"] else "bold")
+            table.add_row(escape(label), *cells, style=None if record["method_card"]["sanity"] else "bold")
     return table
 
 
