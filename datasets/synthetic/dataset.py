@@ -1,0 +1,308 @@
+"""The synthetic world behind the dataset interface."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property, lru_cache, partial
+
+import numpy as np
+
+from datasets.base import KINDS, SPLITS, Array, Clip, Dataset, FrameStack, Pair, PairList, Trial
+from datasets.clips import SubClip, check_indices, require_kinds
+from datasets.errors import MissingInputError, UsageError
+from datasets.files import digest
+
+from . import SPEC
+from .factors import clip_factors, cross_factors, self_factors
+from .farm import render_all
+from .lists import CROSS, PROTOCOLS, RELATIVE, SELF, TARGETS, Row, make_rows, read_rows
+from .noise import LEVELS as NOISE_LEVELS
+from .noise import corrupt
+from .store import CHUNK, Job, Store, default_root, generator_digest
+from .trials import CrossSpecs, cross_specs, self_spec, truth_of
+from .world import MOTION_FRAMES, ClipSpec, build_motion, clip_spec, preset_size
+
+_CLIP_KINDS = frozenset(KINDS) - {"observability"}
+#: What scoring reads of a truth; rendered ahead, together with its frames.
+_TRUTH_GROUPS = ("rgb", "labels", "flow", "observability")
+_NOISE_SEED = 1  # part of the fingerprint: another seed is another data set
+
+
+class SyntheticClip(Clip):
+    """A clip of the world; frames and annotations come from the store, which renders what it does not have.
+
+    Args:
+        noise: 0 exact annotations, 1..3 as ``noisy-1..3``.
+    """
+
+    def __init__(self, clip_id: str, spec: ClipSpec, store: Store, noise: int = 0) -> None:
+        self.id, self.spec, self.noise = clip_id, spec, noise
+        self.identity = f"person-{spec.person.look}"
+        motion = build_motion(spec.motion)
+        self.fps, self.size = motion.fps, (spec.size, spec.size)
+        self.kinds = frozenset(KINDS) if spec.photo is not None else _CLIP_KINDS
+        self._length, self._store = len(motion), store
+
+    @cached_property
+    def factors(self) -> Mapping[str, float | str]:  # type: ignore[override]
+        """Diagnostic factors; computed when first asked for."""
+        return clip_factors(self.spec)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def read(self, indices: Sequence[int], kinds: frozenset[str] = frozenset()) -> FrameStack:
+        """Frames at ``indices``, copied. Raises MissingInputError, IndexError, StorageError."""
+        index = check_indices(self, indices)
+        require_kinds(self, kinds)
+        notes = {kind: self._annotation(kind, index) for kind in sorted(kinds)}
+        return FrameStack(self._store.read(self.spec, "rgb", index), notes)
+
+    def _annotation(self, kind: str, index: list[int]) -> Array:
+        exact = self._store.read(self.spec, kind, index)
+        if not self.noise or not index:
+            return exact
+        return np.stack([corrupt(kind, a, self.id, k, self.noise) for k, a in zip(index, exact, strict=True)])
+
+
+class _Annotations(Mapping[str, Array]):
+    """Annotations of one frame, read when asked for, so that a photo costs only what its method needs."""
+
+    def __init__(self, clip: Clip, frame: int) -> None:
+        self._clip, self._frame = clip, frame
+
+    def __getitem__(self, kind: str) -> Array:
+        if kind not in self._clip.kinds:
+            raise KeyError(kind)
+        return self._clip.read([self._frame], frozenset({kind})).annotations[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._clip.kinds))
+
+    def __len__(self) -> int:
+        return len(self._clip.kinds)
+
+
+class SyntheticDataset(Dataset):
+    """The world under one preset.
+
+    Args:
+        preset: ``tiny``, ``quick``, ``standard`` or ``paper``.
+        annotation_class: ``exact`` or ``noisy-1..3``.
+        draw: 0 for the committed test lists, N > 0 for a fresh test set of the same law.
+        store: where rendered frames lie.
+    """
+
+    def __init__(self, preset: str, annotation_class: str = "exact", draw: int = 0, store: Store | None = None) -> None:
+        self.spec, self.preset, self.draw = SPEC, preset, draw
+        self.law = preset_size(preset)
+        self.slug = f"synthetic-draw-{draw}" if draw else "synthetic"
+        self.size, self.annotation_class = self.law.size, annotation_class
+        self._noise = _noise_level(annotation_class)
+        self.store = store or Store(default_root())
+
+    # Clips ----------------------------------------------------------------------------------------------------------
+
+    def clips(self, split: str) -> Sequence[Clip]:
+        """Clips of a split in a fixed order. Raises UsageError for an unknown split."""
+        if split not in SPLITS:
+            raise UsageError(f"there is no split {split!r}", f"known: {', '.join(SPLITS)}")
+        if split == "test":
+            return [self.clip(f"test-{row.source:03d}") for row in self._rows(SELF)]
+        count = {"train": self.law.train, "val": self.law.val, "judge": self.law.judge}[split]
+        return [self._clip(f"{split}-{i:03d}", clip_spec(split, i, self.size, self.law.frames)) for i in range(count)]
+
+    def clip(self, clip_id: str) -> Clip:
+        """The clip of that id: ``train-012``, ``test-003``, ``cross-007.photo``, ``.driving``, ``.target`` and so on.
+
+        Raises:
+            MissingInputError: no such clip (the message names the nearest).
+        """
+        match = re.fullmatch(r"(train|val|test|judge)-(\d+)", clip_id)
+        if match:
+            found = self._numbered(match[1], int(match[2]))
+        else:
+            found = self._of_pair(*clip_id.rpartition(".")[::2])
+        if found is None:
+            near = difflib.get_close_matches(clip_id, self._ids(), 1, 0)
+            raise MissingInputError(
+                f"the synthetic world has no clip {clip_id!r} under preset {self.preset}",
+                f"the nearest is {near[0]!r}" if near else "",
+            )
+        return self._clip(clip_id, found)
+
+    def _clip(self, clip_id: str, spec: ClipSpec) -> SyntheticClip:
+        return SyntheticClip(clip_id, spec, self.store, self._noise)
+
+    def _numbered(self, split: str, index: int) -> ClipSpec | None:
+        if split == "test":
+            return next((self_spec(r, self.size, self.draw) for r in self._rows(SELF) if r.source == index), None)
+        count = {"train": self.law.train, "val": self.law.val, "judge": self.law.judge}[split]
+        return clip_spec(split, index, self.size, self.law.frames) if index < count else None
+
+    def _of_pair(self, pair_id: str, part: str) -> ClipSpec | None:
+        for protocol in PROTOCOLS[1:]:
+            for row in self._rows(protocol):
+                if row.id == pair_id:
+                    return getattr(self._cross(protocol, row), part, None)
+        return None
+
+    def _ids(self) -> list[str]:
+        ids = [f"{split}-{i:03d}" for split in SPLITS for i in range(len(self.clips(split)))]
+        return ids + [f"{row.id}.{part}" for p in PROTOCOLS[1:] for row in self._rows(p) for part in ("photo", "driving")]
+
+    # Pairs ----------------------------------------------------------------------------------------------------------
+
+    def _rows(self, protocol: str) -> tuple[Row, ...]:
+        return _rows(CROSS if protocol == RELATIVE else protocol, self.law.test_list, self.draw > 0)
+
+    def _cross(self, protocol: str, row: Row) -> CrossSpecs:
+        return cross_specs(protocol, row, self.size, self.law.test_frames, self.draw)
+
+    def pairs(self, protocol: str) -> PairList:
+        """The pairs of a protocol. Raises UsageError for one that the world does not have."""
+        if protocol not in PROTOCOLS:
+            raise UsageError(f"the synthetic world has no protocol {protocol!r}", f"known: {', '.join(PROTOCOLS)}")
+        pairs = tuple(self._pair(protocol, row) for row in self._rows(protocol))
+        return PairList(protocol, pairs, TARGETS[protocol])
+
+    def _pair(self, protocol: str, row: Row) -> Pair:
+        frames = self.law.test_frames
+        factors = _LazyFactors(partial(self._factors, protocol, row))
+        identity, motion = f"test-{row.source:03d}", f"test-{row.driving:03d}"
+        if protocol == SELF:
+            clip = f"test-{row.source:03d}"
+            return Pair(row.id, clip, 0, clip, 0, frames + 1, 1, identity, motion, factors)
+        first = 1 if protocol == RELATIVE else 0  # frame 0 of a relative target is the photo itself
+        return Pair(row.id, f"{row.id}.photo", 0, f"{row.id}.driving", 0, frames, first, identity, motion, factors)
+
+    def _factors(self, protocol: str, row: Row) -> Mapping[str, float | str]:
+        if protocol == SELF:
+            return self_factors(self_spec(row, self.size, self.draw), self.law.test_frames + 1)
+        specs = self._cross(protocol, row)
+        return cross_factors(specs, truth_of(protocol, row, specs)) | {"level": float(row.level)}
+
+    def open(self, protocol: str, pair: Pair) -> Trial:
+        """Open one pair: photo, driving video, truth, oracles and the photo's background."""
+        row = next((r for r in self._rows(protocol) if r.id == pair.id), None)
+        if row is None:
+            raise MissingInputError(f"{protocol} has no pair {pair.id!r} under preset {self.preset}")
+        photo, driving = self.clip(pair.source), self.clip(pair.driving)
+        if protocol == SELF:
+            truth = self_spec(row, self.size, self.draw)
+            oracles = {name: truth for name in ("target", "rel", "leak")}  # one and the same person
+        else:
+            specs = self._cross(protocol, row)
+            truth = truth_of(protocol, row, specs)
+            oracles = {"target": truth, "rel": specs.rel, "leak": specs.leak}
+
+        def part(name: str, spec: ClipSpec) -> Clip:
+            return SubClip(SyntheticClip(f"{pair.id}.{name}", spec, self.store), pair.start, pair.stop)
+
+        source = FrameStack(photo.read([pair.source_frame]).rgb, _Annotations(photo, pair.source_frame))
+        return Trial(
+            pair,
+            source,
+            SubClip(driving, pair.start, pair.stop),
+            part("truth", truth),
+            {name: partial(part, name, spec) for name, spec in oracles.items()},
+            lambda: photo.read([pair.source_frame], frozenset({"background"})).annotations["background"][0],
+        )
+
+    # Keeping --------------------------------------------------------------------------------------------------------
+
+    def fingerprint(self, split: str) -> str:
+        """Hash of the generator's code, the specs of the split and the annotation class."""
+        if split == "test":
+            specs = [asdict(row) for p in PROTOCOLS for row in self._rows(p)]
+        else:
+            specs = [c.spec.to_json() for c in self.clips(split) if isinstance(c, SyntheticClip)]
+        noise = [self.annotation_class, _NOISE_SEED if self._noise else 0]
+        return digest([generator_digest(), split, self.draw if split == "test" else 0, self.size, asdict(self.law), specs, noise])
+
+    def prepare(
+        self, splits: Sequence[str], protocols: Sequence[str], progress: Callable[[int, int, str], None]
+    ) -> None:
+        """Render into the cache what is not there yet, in parallel processes; ``progress(done, total, what)``.
+
+        Of training clips only the frames are rendered ahead; annotations follow when a method asks for them.
+        Raises StorageError where the cache cannot be written.
+        """
+        jobs = [job for job in dict.fromkeys(self._jobs(splits, protocols)) if self.store.missing(job)]
+        if jobs:
+            render_all(self.store, jobs, lambda n: progress(n, len(jobs), "rendering synthetic clips"))
+
+    def _jobs(self, splits: Sequence[str], protocols: Sequence[str]) -> Iterator[Job]:
+        for split in splits:
+            for clip in self.clips(split) if split != "test" else ():
+                assert isinstance(clip, SyntheticClip)
+                yield from (Job(clip.spec, c, ("rgb",)) for c in _chunks(self.law.frames))
+        for protocol in protocols:
+            for row in self._rows(protocol):
+                if protocol == SELF:
+                    spec = self_spec(row, self.size, self.draw)
+                    yield from (Job(spec, c, _TRUTH_GROUPS) for c in _chunks(self.law.test_frames + 1))
+                    continue
+                specs = self._cross(protocol, row)
+                yield Job(specs.photo, 0, ("rgb", "background"))
+                yield from (Job(specs.driving, c, ("rgb",)) for c in _chunks(self.law.test_frames))
+                truth = truth_of(protocol, row, specs)
+                yield from (Job(truth, c, _TRUTH_GROUPS) for c in _chunks(self.law.test_frames))
+
+
+class _LazyFactors(Mapping[str, float | str]):
+    """Factors that are computed when first looked at (they need some rendering)."""
+
+    def __init__(self, make: Callable[[], Mapping[str, float | str]]) -> None:
+        self._make = make
+
+    @cached_property
+    def _values(self) -> Mapping[str, float | str]:
+        return self._make()
+
+    def __getitem__(self, name: str) -> float | str:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+@lru_cache(maxsize=32)
+def _rows(protocol: str, size: str, fresh: bool) -> tuple[Row, ...]:
+    return tuple(make_rows(protocol, size) if fresh else read_rows(protocol, size))
+
+
+def _chunks(frames: int) -> range:
+    return range(-(-frames // CHUNK))
+
+
+def _noise_level(annotation_class: str) -> int:
+    if annotation_class == "exact":
+        return 0
+    if annotation_class == "detected":
+        raise MissingInputError(
+            "the world's annotators (annotation class 'detected') are not installed",
+            "use the annotation class exact or noisy-1, noisy-2, noisy-3",
+        )
+    names = {f"noisy-{level}": level for level in NOISE_LEVELS}
+    if annotation_class not in names:
+        raise UsageError(f"there is no annotation class {annotation_class!r}", f"known: exact, {', '.join(names)}")
+    return names[annotation_class]
+
+
+def open_synthetic(argument: str = "", preset: str = "quick", annotation_class: str = "exact") -> SyntheticDataset:
+    """Open ``synthetic`` or ``synthetic:draw=N``.
+
+    Raises:
+        UsageError: another argument, preset or annotation class.
+    """
+    match = re.fullmatch(r"(?:draw=(\d{1,6}))?", argument)
+    if match is None:
+        raise UsageError(f"synthetic:{argument} is not understood", "synthetic, or synthetic:draw=3 for a fresh test set")
+    return SyntheticDataset(preset, annotation_class, int(match[1] or 0))

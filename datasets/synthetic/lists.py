@@ -1,0 +1,122 @@
+"""The test lists: which identity is filmed, and who drives whom. Committed as CSV files in ``pairs/``.
+
+The design is balanced: every test identity and every test motion is used equally often. Write the files again with
+``python -m datasets.synthetic.lists``.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from .world import framing_of, kind_of
+
+SELF = "self-reconstruction@1"
+CROSS = "cross-animation@1"
+RELATIVE = "cross-animation-relative@1"
+PLACE = "cross-place@1"
+SHAPE = "cross-shape@1"
+PROTOCOLS = (SELF, CROSS, RELATIVE, PLACE, SHAPE)
+#: Truth of each protocol as ``pose/place``.
+TARGETS = {SELF: "self", CROSS: "abs/src", RELATIVE: "rel/src", PLACE: "abs/src", SHAPE: "abs/src"}
+LEVELS = 5
+#: Camera of the driving video against the source's, by level: distance factor and shift in image heights.
+ZOOM = (1.0, 1.15, 1.3, 1.5, 1.75)
+SHIFT = (0.0, 0.04, 0.08, 0.12, 0.16)
+_FOLDER = Path(__file__).parent / "pairs"
+_SIZES = {"tiny": 6, "quick": 36, "standard": 96}  # test identities = pairs of a ranked protocol
+_SLICE_GROUPS = {"tiny": 1, "quick": 6, "standard": 18}  # pairs that are repeated at every level
+
+
+@dataclass(frozen=True)
+class Row:
+    """One pair of a test list.
+
+    Attributes:
+        id: unique in the list. source, driving: numbers of the test clips whose identity, motion and scene are used.
+        kind, framing: of the driving motion, and of the (shared) camera. level: 0..4 of the slice protocols.
+    """
+
+    id: str
+    source: int
+    driving: int
+    kind: str
+    framing: str
+    level: int
+
+
+def make_rows(protocol: str, size: str) -> list[Row]:
+    """The pairs of a protocol by the design's law.
+
+    Args:
+        size: ``tiny``, ``quick`` or ``standard``.
+    """
+    n = _SIZES[size]
+    if protocol == SELF:
+        return [Row(f"self-{i:03d}", i, i, kind_of(i), framing_of(i), 0) for i in range(n)]
+    sources = _derangement(n)
+    if protocol in (CROSS, RELATIVE):
+        return [Row(f"cross-{i:03d}", sources[i], i, kind_of(i), framing_of(i), 0) for i in range(n)]
+    name = "place" if protocol == PLACE else "shape"
+    chosen = _spread(n, _SLICE_GROUPS[size])
+    return [
+        Row(f"{name}-{i:03d}-level-{level}", sources[i], i, kind_of(i), framing_of(i), level)
+        for i in chosen
+        for level in range(LEVELS)
+    ]
+
+
+def _derangement(n: int) -> dict[int, int]:
+    """Driving number -> source number: a permutation within each framing that changes the kind of motion."""
+    out: dict[int, int] = {}
+    for framing in sorted({framing_of(i) for i in range(n)}):
+        group = [i for i in range(n) if framing_of(i) == framing]
+        shift = max(range(1, len(group)), key=lambda s: (_changed(group, s), -s))
+        out |= {i: group[(k + shift) % len(group)] for k, i in enumerate(group)}
+    return out
+
+
+def _changed(group: list[int], shift: int) -> int:
+    return sum(kind_of(a) != kind_of(group[(k + shift) % len(group)]) for k, a in enumerate(group))
+
+
+def _spread(n: int, count: int) -> list[int]:
+    """``count`` numbers whose kinds and framings are spread evenly; one is whole-body where there is only one."""
+    if count == 1:
+        return [next(i for i in range(n) if framing_of(i) == "full")]
+    return [i * 7 % n for i in range(count)] if count <= 6 else list(range(count))
+
+
+def list_path(protocol: str, size: str) -> Path:
+    """The committed file of a list."""
+    return _FOLDER / f"{protocol.replace('@', '-v')}.{size}.csv"
+
+
+def read_rows(protocol: str, size: str) -> list[Row]:
+    """The committed pairs of a protocol."""
+    with list_path(protocol, size).open(encoding="utf-8", newline="") as file:
+        return [
+            Row(r["id"], int(r["source"]), int(r["driving"]), r["kind"], r["framing"], int(r["level"]))
+            for r in csv.DictReader(file)
+        ]
+
+
+def all_lists() -> Iterator[tuple[str, str]]:
+    """Every (protocol, size) that has a file; the relative protocol has the pairs of the absolute one."""
+    yield from ((p, s) for p in PROTOCOLS if p != RELATIVE for s in _SIZES)
+
+
+def write_lists() -> None:
+    """Write all files again."""
+    _FOLDER.mkdir(exist_ok=True)
+    for protocol, size in all_lists():
+        with list_path(protocol, size).open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, [f.name for f in fields(Row)], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(asdict(row) for row in make_rows(protocol, size))
+
+
+if __name__ == "__main__":
+    write_lists()
