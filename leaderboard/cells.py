@@ -53,7 +53,8 @@ class Clusters:
                 "source_identity": [self.source.get(p) or p for p in names],
                 "driving_motion": [self.motion.get(p) or p for p in names],
             },
-            index=names,
+            index=pd.Index(names, dtype=object),
+            dtype=object,
         )
 
 
@@ -98,23 +99,28 @@ class Difference:
 
     Attributes:
         verdict: ``better``, ``worse``, ``undecided``, or "" where the metric has no direction or nothing is paired.
-        n: pairs that both have.
+        n: pairs that both have; ``lost``: pairs that only the other one has.
     """
 
     interval: Interval | None
     verdict: str
     n: int
     reason: str = ""
+    lost: int = 0
 
 
 def mean_with_interval(pairs: Mapping[str, float], clusters: Clusters) -> Interval:
     """Mean over pairs with the two-way cluster bootstrap interval over source identities and driving motions."""
-    import pandas as pd
-
     from bench.evaluation.statistics import mean_interval
 
-    result = mean_interval(pd.Series(dict(pairs)), clusters.frame(pairs))
+    result = mean_interval(_series(pairs), clusters.frame(pairs))
     return Interval.of(result.mean, result.low, result.high)
+
+
+def _series(pairs: Mapping[str, float]) -> pd.Series[float]:
+    import pandas as pd
+
+    return pd.Series(list(pairs.values()), index=pd.Index(list(pairs), dtype=object), dtype=float)
 
 
 def compare(row: Cell, other: Cell | None, direction: str, clusters: Clusters) -> Difference:
@@ -123,18 +129,19 @@ def compare(row: Cell, other: Cell | None, direction: str, clusters: Clusters) -
     Args:
         direction: of the metric; decides the verdict.
     """
-    if other is None or not other.pairs or not row.pairs:
-        return Difference(None, "", 0, "nothing to compare with" if row.pairs else "no value of this row")
-    import pandas as pd
-
+    if other is None or not other.pairs:
+        return Difference(None, "", 0, "nothing to compare with")
+    lost = len(other.pairs.keys() - row.pairs.keys())
+    if not row.pairs:
+        return Difference(None, "", 0, "no value of this row", lost)
     from bench.evaluation.statistics import paired_difference
 
     names = sorted(row.pairs.keys() & other.pairs.keys())
     if not names:
-        return Difference(None, "", 0, "no pair has a value in both rows")
-    result = paired_difference(pd.Series(row.pairs), pd.Series(other.pairs), clusters.frame(names))
+        return Difference(None, "", 0, "no pair has a value in both rows", lost)
+    result = paired_difference(_series(row.pairs), _series(other.pairs), clusters.frame(names))
     interval = Interval.of(result.mean, result.low, result.high)
-    return Difference(interval, _verdict(interval, direction), len(names))
+    return Difference(interval, _verdict(interval, direction), len(names), lost=lost)
 
 
 def _verdict(interval: Interval, direction: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -53,6 +54,11 @@ class Column:
         """``metric@profile/region``, with the judge where there is one."""
         judge = f"#{self.key.judge}" if self.key.judge else ""
         return f"{self.key.metric}@{self.key.profile}{judge}/{self.key.region}"
+
+    @property
+    def name(self) -> str:
+        """Short heading: the title up to its first comma or bracket."""
+        return re.split(r"[,(]", self.title)[0].strip()
 
     @property
     def arrow(self) -> str:

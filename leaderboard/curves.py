@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Sequence
@@ -70,7 +71,7 @@ def _thin(curve: Curve) -> Curve:
     if n <= POINTS:
         return curve
     edges = [i * n // POINTS for i in range(POINTS + 1)]
-    spans = list(zip(edges, edges[1:], strict=False))
+    spans = list(itertools.pairwise(edges))
     return Curve(
         curve.name,
         [sum(curve.steps[a:b]) / (b - a) for a, b in spans],

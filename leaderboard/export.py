@@ -77,7 +77,7 @@ def ablation_records(ablation: Ablation) -> list[dict[str, Any]]:
                     **_numbers(cell.interval),
                     "pairs": cell.n,
                     **_difference(entry.differences.get(column.key), "difference_"),
-                }  # fmt: skip
+                }
             )
     return records
 

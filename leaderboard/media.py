@@ -95,7 +95,7 @@ class MediaFolder:
     def image(self, picture: Image.Image, kind: str) -> str:
         """Store a picture as ``PNG`` or ``JPEG``; returns its path relative to the report."""
         buffer = io.BytesIO()
-        picture.save(buffer, kind, **({"quality": 88} if kind == "JPEG" else {"optimize": True}))
+        picture.save(buffer, kind, quality=88)  # the quality is of JPEG only
         data = buffer.getvalue()
         name = hashlib.sha256(data).hexdigest()[:HASH_DIGITS] + (".jpg" if kind == "JPEG" else ".png")
         self.folder.mkdir(parents=True, exist_ok=True)

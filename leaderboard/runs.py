@@ -117,5 +117,7 @@ def read_scores(path: Path) -> tuple[pd.DataFrame | None, str]:
     missing = [c for c in COLUMNS if c not in scores.columns]
     if missing:
         return None, f"{path.name} has no column {missing[0]!r}; it was written by another version"
+    texts = [c for c in COLUMNS if c not in ("value", "size", "seed", "n_frames")]
+    scores[texts] = scores[texts].fillna("").astype(str).astype(object)
     scores["value"] = pd.to_numeric(scores["value"], errors="coerce")
     return scores, ""

@@ -315,21 +315,25 @@ def beats_stills(row: Row, columns: Sequence[Column]) -> tuple[str, str]:
     """Whether a row is better than both still pictures in every headline metric.
 
     A faded photo wins some metrics against the photo itself, so it takes both to say that a number is about motion.
+    Pairs or metrics without a value of this row make it undecided at best: nobody gains by failing.
 
     Returns:
         (``yes``, ``no``, ``undecided`` or "" where nothing can be compared, what decided it).
     """
     verdicts, parts = [], []
     for name, differences in sorted(row.against.items()):
-        for column in columns:
-            difference = differences.get(column.key)
-            if difference is None or not difference.verdict:
-                continue
-            verdicts.append(difference.verdict)
-            parts.append(f"{difference.verdict} than {name} in {column.key.metric} ({column.key.region})")
-    if not verdicts:
-        return "", "no still row to compare with"
-    text = "; ".join(p.replace("undecided than", "undecided against") for p in parts)
+        for column in (c for c in columns if c.directed and c.key in differences):
+            difference, what = differences[column.key], f"{column.key.metric} ({column.key.region})"
+            if difference.verdict:
+                verdicts.append(difference.verdict)
+                word = "undecided against" if difference.verdict == "undecided" else f"{difference.verdict} than"
+                parts.append(f"{word} {name} in {what}")
+            if difference.lost:
+                verdicts.append("undecided")
+                parts.append(f"{difference.lost} pairs without a value in {what}")
+    if not any(d.verdict for differences in row.against.values() for d in differences.values()):
+        return "", "there is nothing to compare with"
+    text = "; ".join(dict.fromkeys(parts))
     if all(v == "better" for v in verdicts):
         return "yes", text
     return ("no" if "worse" in verdicts else "undecided"), text

@@ -21,7 +21,7 @@ from leaderboard.tables import Board, Row, beats_stills
 
 VERDICTS = {"yes": "yes", "no": "no", "undecided": "undecided", "": "not comparable"}
 PROTOCOL_TEXT = {
-    "self-reconstruction": "The first frame of a clip is animated with the rest of the same clip; the clip is the truth.",
+    "self-reconstruction": "The first frame of a clip is animated with the rest of the clip, which is the truth.",
     "cross-animation": "A photo of one person is animated with the motion of another; the truth is that person doing "
     "exactly that motion.",
     "cross-animation-relative": "As cross-animation, but the motion is applied relative to the pose in the photo.",

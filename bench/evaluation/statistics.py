@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,20 +107,26 @@ def bootstrap_means(values: Array, codes: Sequence[Array], draws: int = DRAWS, s
     Returns:
         (draws,) float64; a draw in which no value is left (every pair lost one of its clusters) is drawn again.
     """
+    weights, total = _bootstrap_weights(tuple(tuple(map(int, code)) for code in codes), draws, seed)
+    return np.asarray(weights @ values / total)
+
+
+@lru_cache(maxsize=4)  # a board asks for hundreds of intervals over the same pairs
+def _bootstrap_weights(codes: tuple[tuple[int, ...], ...], draws: int, seed: int) -> tuple[Array, Array]:
+    """(draws, N) weights of the pairs and their (draws,) sums."""
     rng = np.random.default_rng(seed)
     done: list[Array] = []
     missing = draws
     while missing > 0:
-        size = min(max(missing, 64), max(64, _ELEMENTS // len(values)))
-        weights = np.ones((size, len(values)))
+        size = min(max(missing, 64), _BLOCK)
+        weights = np.ones((size, len(codes[0])))
         for code in codes:
-            k = int(code.max()) + 1
+            k = max(code) + 1
             weights *= rng.multinomial(k, np.full(k, 1.0 / k), size=size)[:, code]
-        total = weights.sum(axis=1)
-        good = total > 0
-        done.append((weights[good] @ values / total[good])[:missing])
+        done.append(weights[weights.sum(axis=1) > 0][:missing])
         missing -= len(done[-1])
-    return np.concatenate(done)
+    weights = np.concatenate(done)
+    return weights, weights.sum(axis=1)
 
 
 def sign_flip_test(
