@@ -18,8 +18,8 @@ from datasets.files import sha256_of
 PLUMBING = (
     "bench.animate", "bench.api", "bench.cli", "bench.closure", "bench.config", "bench.errors", "bench.identity",
     "bench.inputs", "bench.loading", "bench.locks", "bench.outcome", "bench.progress", "bench.protocols",
-    "bench.record", "bench.registry", "bench.run", "bench.spec", "bench.store", "bench.tracking", "bench.trainlog", "bench.weights",
-    "datasets.errors", "datasets.files", "leaderboard", "sweeps",
+    "bench.record", "bench.registry", "bench.run", "bench.spec", "bench.store", "bench.tracking",
+    "bench.trainlog", "bench.weights", "datasets.errors", "datasets.files", "leaderboard", "sweeps",
 )  # fmt: skip
 #: The suite's packages; their own ``__init__`` only name things.
 OURS = ("bench", "methods", "datasets")
@@ -33,7 +33,7 @@ def code_closure(roots: Iterable[str], exclude: Iterable[str] = ()) -> dict[str,
         exclude: further modules (with their submodules) to leave out, beside :data:`PLUMBING`.
     """
     roots = list(roots)
-    packages = {*OURS, *(root.partition(".")[0] for root in roots)}
+    packages = {name: _top_folders(name) for name in (*OURS, *(root.partition(".")[0] for root in roots))}
     left_out = (*PLUMBING, *exclude)
     found: dict[str, str] = {}
     queue = list(roots)
@@ -41,7 +41,7 @@ def code_closure(roots: Iterable[str], exclude: Iterable[str] = ()) -> dict[str,
         name = queue.pop()
         if name in found or name in OURS or name.partition(".")[0] not in packages or _below(name, left_out):
             continue
-        path = _source(name)
+        path = _source(name, packages[name.partition(".")[0]])
         if path is None:
             continue
         found[name], imports = _read(path, name)
@@ -60,7 +60,6 @@ def _parents(name: str) -> Iterator[str]:
         yield name
 
 
-@cache
 def _top_folders(package: str) -> tuple[Path, ...]:
     """Where a top-level package lies (asking about a top-level name imports nothing)."""
     spec = find_spec(package)
@@ -71,10 +70,11 @@ def _top_folders(package: str) -> tuple[Path, ...]:
     return (Path(spec.origin),) if spec.origin and spec.origin.endswith(".py") else ()
 
 
-def _source(name: str) -> Path | None:
-    """The source file of a module, or None where ``name`` is no module (an attribute, a compiled extension)."""
-    package, _, rest = name.partition(".")
-    for folder in _top_folders(package):
+def _source(name: str, folders: Iterable[Path]) -> Path | None:
+    """The source file of a module whose package lies in ``folders``, or None where ``name`` is no module (an attribute,
+    a compiled extension)."""
+    rest = name.partition(".")[2]
+    for folder in folders:
         if folder.suffix == ".py":
             return None if rest else folder
         base = folder.joinpath(*rest.split(".")) if rest else folder

@@ -218,9 +218,6 @@ def preflight(folder: Path) -> None:
     Raises:
         StorageError: the folder cannot be made or written, or the disk, quota or file size limit leaves no room.
     """
-    free = free_bytes(folder)
-    if free < LEAST_FREE_BYTES:
-        raise StorageError(f"cannot store a run in {folder}: only {free:,} bytes are free", "free some space")
     probe = folder / "preflight.bin"
     try:
         with atomic_path(probe) as temporary:
@@ -231,6 +228,9 @@ def preflight(folder: Path) -> None:
     except OSError as error:
         reason = os.strerror(error.errno or 0)
         raise StorageError(f"cannot write {folder}: {reason}", "choose another folder with --runs") from error
+    free = free_bytes(folder)
+    if free < LEAST_FREE_BYTES:
+        raise StorageError(f"cannot store a run in {folder}: only {free:,} bytes are free", "free some space")
 
 
 def move_aside(folder: Path) -> Path | None:
