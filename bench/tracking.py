@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from datasets.errors import UsageError
-from datasets.files import safe_name, storage_errors, write_bytes
+from datasets.files import safe_name, storage_errors
 
 LOG_NAME = "train.jsonl"
 PROJECT = "motion-transfer-bench"
@@ -132,22 +132,6 @@ def read_log(path: Path) -> list[dict[str, Any]]:
             if isinstance(row, dict):
                 rows.append(row)
     return rows
-
-
-def rewind(path: Path, before: Callable[[Mapping[str, Any]], bool]) -> int:
-    """Drop the lines that a resumed run will write again, so that each step stands there once.
-
-    Args:
-        before: whether a line belongs to the part that is kept (for instance ``row["step"] < step``).
-
-    Returns:
-        How many lines were dropped.
-    """
-    rows = read_log(path)
-    kept = [row for row in rows if before(row)]
-    if len(kept) != len(rows):
-        write_bytes(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept).encode())
-    return len(rows) - len(kept)
 
 
 # -- several, guarded ------------------------------------------------------------------------------------------------
