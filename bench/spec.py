@@ -221,7 +221,8 @@ def _resolve_protocols(
 ) -> tuple[dict[str, PairList], dict[str, str]]:
     """Protocols to run, and those left out with the reason; asking by name for an unsuitable one is an error."""
     known = dataset.spec.protocols
-    names = dict.fromkeys(_full_name(name, known, dataset) for name in asked) if asked else dict.fromkeys(known)
+    default = [name for name in known if name not in dataset.spec.optional]
+    names = dict.fromkeys([_full_name(name, known, dataset) for name in asked] if asked else default)
     chosen: dict[str, PairList] = {}
     left_out: dict[str, str] = {}
     for name in names:

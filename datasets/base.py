@@ -172,6 +172,7 @@ class DatasetSpec:
     Attributes:
         factory: ``module:attribute`` of a callable ``(argument, preset, annotation_class) -> Dataset``;
             ``argument`` is the text behind the colon in ``--dataset name:argument`` (empty where there is none).
+        protocols: all that the data set has. optional: those of them that run only when asked for by name.
     """
 
     name: str
@@ -183,6 +184,7 @@ class DatasetSpec:
     synthetic: bool = False
     publishable: bool = False
     where: str = ""
+    optional: tuple[str, ...] = ()
 
 
 class Dataset(ABC):

@@ -47,7 +47,8 @@ def prepare(dataset: DataArgument, preset: opt.Preset = "quick", annotation_clas
 
     opened = open_dataset(dataset, preset, annotation_class)
     with Progress() as progress:
-        opened.prepare(("train", "val"), opened.spec.protocols, progress)
+        ranked = [name for name in opened.spec.protocols if name not in opened.spec.optional]
+        opened.prepare(("train", "val"), ranked, progress)
     for finding in opened.findings():
         typer.echo(finding)
     typer.echo(f"{opened.slug}: ready")

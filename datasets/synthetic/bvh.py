@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,8 @@ _TRUNK_ALIASES = {
 }  # fmt: skip
 _LIMB_ALIASES = {
     "sho": ("{}Arm", "{}Shoulder"), "elb": ("{}ForeArm", "{}Elbow"), "wri": ("{}Hand", "{}Wrist"),
-    "hip": ("{}UpLeg", "{}Hip"), "kne": ("{}Leg", "{}Knee"), "ank": ("{}Foot", "{}Ankle"), "toe": ("{}ToeBase", "{}Toe"),
+    "hip": ("{}UpLeg", "{}Hip"), "kne": ("{}Leg", "{}Knee"), "ank": ("{}Foot", "{}Ankle"),
+    "toe": ("{}ToeBase", "{}Toe"),
 }  # fmt: skip
 #: A proportionate adult whose bone directions the file's are matched to; any body gives the same rotations.
 _REFERENCE = Shape(0.5, 1.70, 1.0, 0.178, 0.093, 1.0, 1.0, 1.72)
@@ -212,7 +214,7 @@ def _global_rotations(q: dict[str, Array]) -> Array:
 
 
 def _chain(g: Array, rest: Array, q: dict[str, Array], s: str, chain: tuple[str, ...], base: Array) -> None:
-    for a, b in zip(chain, chain[1:], strict=False):
+    for a, b in pairwise(chain):
         ja, jb = JOINTS[f"{s}_{a}"], JOINTS[f"{s}_{b}"]
         direction = _unit(rest[jb] - rest[ja])
         g[:, ja] = base = _swing(base @ direction, _unit(q[f"{s}_{b}"] - q[f"{s}_{a}"])) @ base

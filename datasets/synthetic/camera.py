@@ -79,9 +79,7 @@ class CameraPath:
         dx, dy = 0.20 * pan * self.span, 0.05 * rise * self.span
         distance = self.span / 2 / half * (1 + 0.10 * dolly)
         yaw = 0.10 * orbit
-        position = np.array(
-            [x + np.sin(yaw) * distance + dx * 0.3, y + dy + self.above, np.cos(yaw) * distance], F32
-        )
+        position = np.array([x + np.sin(yaw) * distance + dx * 0.3, y + dy + self.above, np.cos(yaw) * distance], F32)
         forward = np.array([x + dx * 0.25, y, 0], F32) - position
         forward = forward / np.linalg.norm(forward)
         right = np.cross(forward, [0, 1, 0])

@@ -6,84 +6,26 @@ import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 
-import numpy as np
-
-from datasets.base import KINDS, SPLITS, Array, Clip, Dataset, FrameStack, Pair, PairList, Trial
-from datasets.clips import SubClip, check_indices, require_kinds
+from datasets.base import SPLITS, Clip, Dataset, FrameStack, Pair, PairList, Trial
+from datasets.clips import SubClip
 from datasets.errors import MissingInputError, UsageError
 from datasets.files import digest
 
 from . import SPEC
-from .factors import clip_factors, cross_factors, self_factors
+from .clip import LazyAnnotations, LazyFactors, SyntheticClip
+from .factors import cross_factors, self_factors
 from .farm import render_all
 from .lists import CROSS, PROTOCOLS, RELATIVE, SELF, TARGETS, Row, make_rows, read_rows
 from .noise import LEVELS as NOISE_LEVELS
-from .noise import corrupt
 from .store import CHUNK, Job, Store, default_root, generator_digest
 from .trials import CrossSpecs, cross_specs, self_spec, truth_of
-from .world import MOTION_FRAMES, ClipSpec, build_motion, clip_spec, preset_size
+from .world import ClipSpec, clip_spec, preset_size
 
-_CLIP_KINDS = frozenset(KINDS) - {"observability"}
 #: What scoring reads of a truth; rendered ahead, together with its frames.
 _TRUTH_GROUPS = ("rgb", "labels", "flow", "observability")
 _NOISE_SEED = 1  # part of the fingerprint: another seed is another data set
-
-
-class SyntheticClip(Clip):
-    """A clip of the world; frames and annotations come from the store, which renders what it does not have.
-
-    Args:
-        noise: 0 exact annotations, 1..3 as ``noisy-1..3``.
-    """
-
-    def __init__(self, clip_id: str, spec: ClipSpec, store: Store, noise: int = 0) -> None:
-        self.id, self.spec, self.noise = clip_id, spec, noise
-        self.identity = f"person-{spec.person.look}"
-        motion = build_motion(spec.motion)
-        self.fps, self.size = motion.fps, (spec.size, spec.size)
-        self.kinds = frozenset(KINDS) if spec.photo is not None else _CLIP_KINDS
-        self._length, self._store = len(motion), store
-
-    @cached_property
-    def factors(self) -> Mapping[str, float | str]:  # type: ignore[override]
-        """Diagnostic factors; computed when first asked for."""
-        return clip_factors(self.spec)
-
-    def __len__(self) -> int:
-        return self._length
-
-    def read(self, indices: Sequence[int], kinds: frozenset[str] = frozenset()) -> FrameStack:
-        """Frames at ``indices``, copied. Raises MissingInputError, IndexError, StorageError."""
-        index = check_indices(self, indices)
-        require_kinds(self, kinds)
-        notes = {kind: self._annotation(kind, index) for kind in sorted(kinds)}
-        return FrameStack(self._store.read(self.spec, "rgb", index), notes)
-
-    def _annotation(self, kind: str, index: list[int]) -> Array:
-        exact = self._store.read(self.spec, kind, index)
-        if not self.noise or not index:
-            return exact
-        return np.stack([corrupt(kind, a, self.id, k, self.noise) for k, a in zip(index, exact, strict=True)])
-
-
-class _Annotations(Mapping[str, Array]):
-    """Annotations of one frame, read when asked for, so that a photo costs only what its method needs."""
-
-    def __init__(self, clip: Clip, frame: int) -> None:
-        self._clip, self._frame = clip, frame
-
-    def __getitem__(self, kind: str) -> Array:
-        if kind not in self._clip.kinds:
-            raise KeyError(kind)
-        return self._clip.read([self._frame], frozenset({kind})).annotations[kind]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._clip.kinds))
-
-    def __len__(self) -> int:
-        return len(self._clip.kinds)
 
 
 class SyntheticDataset(Dataset):
@@ -122,10 +64,7 @@ class SyntheticDataset(Dataset):
             MissingInputError: no such clip (the message names the nearest).
         """
         match = re.fullmatch(r"(train|val|test|judge)-(\d+)", clip_id)
-        if match:
-            found = self._numbered(match[1], int(match[2]))
-        else:
-            found = self._of_pair(*clip_id.rpartition(".")[::2])
+        found = self._numbered(match[1], int(match[2])) if match else self._of_pair(*clip_id.rpartition(".")[::2])
         if found is None:
             near = difflib.get_close_matches(clip_id, self._ids(), 1, 0)
             raise MissingInputError(
@@ -152,7 +91,9 @@ class SyntheticDataset(Dataset):
 
     def _ids(self) -> list[str]:
         ids = [f"{split}-{i:03d}" for split in SPLITS for i in range(len(self.clips(split)))]
-        return ids + [f"{row.id}.{part}" for p in PROTOCOLS[1:] for row in self._rows(p) for part in ("photo", "driving")]
+        return ids + [
+            f"{row.id}.{part}" for p in PROTOCOLS[1:] for row in self._rows(p) for part in ("photo", "driving")
+        ]
 
     # Pairs ----------------------------------------------------------------------------------------------------------
 
@@ -171,7 +112,7 @@ class SyntheticDataset(Dataset):
 
     def _pair(self, protocol: str, row: Row) -> Pair:
         frames = self.law.test_frames
-        factors = _LazyFactors(partial(self._factors, protocol, row))
+        factors = LazyFactors(partial(self._factors, protocol, row))
         identity, motion = f"test-{row.source:03d}", f"test-{row.driving:03d}"
         if protocol == SELF:
             clip = f"test-{row.source:03d}"
@@ -193,7 +134,7 @@ class SyntheticDataset(Dataset):
         photo, driving = self.clip(pair.source), self.clip(pair.driving)
         if protocol == SELF:
             truth = self_spec(row, self.size, self.draw)
-            oracles = {name: truth for name in ("target", "rel", "leak")}  # one and the same person
+            oracles = dict.fromkeys(("target", "rel", "leak"), truth)  # one and the same person
         else:
             specs = self._cross(protocol, row)
             truth = truth_of(protocol, row, specs)
@@ -202,7 +143,7 @@ class SyntheticDataset(Dataset):
         def part(name: str, spec: ClipSpec) -> Clip:
             return SubClip(SyntheticClip(f"{pair.id}.{name}", spec, self.store), pair.start, pair.stop)
 
-        source = FrameStack(photo.read([pair.source_frame]).rgb, _Annotations(photo, pair.source_frame))
+        source = FrameStack(photo.read([pair.source_frame]).rgb, LazyAnnotations(photo, pair.source_frame))
         return Trial(
             pair,
             source,
@@ -221,7 +162,9 @@ class SyntheticDataset(Dataset):
         else:
             specs = [c.spec.to_json() for c in self.clips(split) if isinstance(c, SyntheticClip)]
         noise = [self.annotation_class, _NOISE_SEED if self._noise else 0]
-        return digest([generator_digest(), split, self.draw if split == "test" else 0, self.size, asdict(self.law), specs, noise])
+        return digest(
+            [generator_digest(), split, self.draw if split == "test" else 0, self.size, asdict(self.law), specs, noise]
+        )
 
     def prepare(
         self, splits: Sequence[str], protocols: Sequence[str], progress: Callable[[int, int, str], None]
@@ -251,26 +194,6 @@ class SyntheticDataset(Dataset):
                 yield from (Job(specs.driving, c, ("rgb",)) for c in _chunks(self.law.test_frames))
                 truth = truth_of(protocol, row, specs)
                 yield from (Job(truth, c, _TRUTH_GROUPS) for c in _chunks(self.law.test_frames))
-
-
-class _LazyFactors(Mapping[str, float | str]):
-    """Factors that are computed when first looked at (they need some rendering)."""
-
-    def __init__(self, make: Callable[[], Mapping[str, float | str]]) -> None:
-        self._make = make
-
-    @cached_property
-    def _values(self) -> Mapping[str, float | str]:
-        return self._make()
-
-    def __getitem__(self, name: str) -> float | str:
-        return self._values[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
 
 
 @lru_cache(maxsize=32)
@@ -304,5 +227,7 @@ def open_synthetic(argument: str = "", preset: str = "quick", annotation_class: 
     """
     match = re.fullmatch(r"(?:draw=(\d{1,6}))?", argument)
     if match is None:
-        raise UsageError(f"synthetic:{argument} is not understood", "synthetic, or synthetic:draw=3 for a fresh test set")
+        raise UsageError(
+            f"synthetic:{argument} is not understood", "synthetic, or synthetic:draw=3 for a fresh test set"
+        )
     return SyntheticDataset(preset, annotation_class, int(match[1] or 0))

@@ -90,8 +90,8 @@ def _pose_factors(photo: Renderer, frame: int, target: Renderer, frames: int) ->
     gap = np.linalg.norm(posed - source, axis=-1)[:, _POSE_JOINTS].mean() / photo.body.skeleton.hip_height
     steps = np.linspace(0, frames - 1, min(_SAMPLED, frames)).astype(int)
     confidence = np.concatenate([target.keypoints(int(k))[:25, 2] for k in steps])
-    inside = np.count_nonzero(confidence != OUTSIDE)
-    hidden = np.count_nonzero(confidence == OCCLUDED) / max(inside, 1)
+    inside = max(int(np.count_nonzero(confidence != OUTSIDE)), 1)
+    hidden = int(np.count_nonzero(confidence == OCCLUDED)) / inside
     return {"pose-gap": round(float(gap), 3), "self-occlusion": round(hidden, 3)}
 
 

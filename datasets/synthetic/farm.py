@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from datasets.errors import StorageError, SuiteError
@@ -45,9 +46,9 @@ def render_all(store: Store, jobs: Sequence[Job], done: Callable[[int], None], w
             store.ensure(job)
             done(n)
         return
-    todo: queue.SimpleQueue[Job] = queue.SimpleQueue()
-    for job in jobs:
-        todo.put(job)
+    todo: queue.SimpleQueue[list[Job]] = queue.SimpleQueue()
+    for _, batch in groupby(jobs, key=lambda job: job.spec.camera.holds):
+        todo.put(list(batch))  # people are built once for all chunks and clips that show them
     results: queue.SimpleQueue[SuiteError | None] = queue.SimpleQueue()
     children = [_start(store.root) for _ in range(workers)]
     threads = [threading.Thread(target=_feed, args=(c, todo, results), daemon=True) for c in children]
@@ -66,7 +67,7 @@ def render_all(store: Store, jobs: Sequence[Job], done: Callable[[int], None], w
 
 
 def _start(root: Path) -> subprocess.Popen[str]:
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     path = os.pathsep.join(p for p in sys.path if p)
     package = str(Path(__file__).resolve().parents[2])
     env = {**os.environ, **threads, "PYTHONPATH": os.pathsep.join([package, path])}
@@ -75,24 +76,32 @@ def _start(root: Path) -> subprocess.Popen[str]:
 
 
 def _feed(
-    child: subprocess.Popen[str], todo: queue.SimpleQueue[Job], results: queue.SimpleQueue[SuiteError | None]
+    child: subprocess.Popen[str], todo: queue.SimpleQueue[list[Job]], results: queue.SimpleQueue[SuiteError | None]
 ) -> None:
     """Hand jobs to one child until none is left; every job gives one result."""
-    assert child.stdin is not None and child.stdout is not None
     while True:
         try:
-            job = todo.get_nowait()
+            batch = todo.get_nowait()
         except queue.Empty:
             return
-        line = {"spec": job.spec.to_json(), "chunk": job.chunk, "groups": job.groups}
-        try:
-            child.stdin.write(json.dumps(line) + "\n")
-            child.stdin.flush()
-            answer = child.stdout.readline()
-        except (OSError, ValueError):
-            answer = ""
-        if not answer:
-            results.put(SuiteError("a rendering process died", "free some memory, then run the command again"))
-            return
-        problem = json.loads(answer)
-        results.put(StorageError(problem["message"], problem["hint"]) if problem else None)
+        for job in batch:
+            error = _ask(child, job)
+            results.put(error)
+            if error is not None:
+                return
+
+
+def _ask(child: subprocess.Popen[str], job: Job) -> SuiteError | None:
+    """Let a child render one job; what went wrong, or None."""
+    assert child.stdin is not None and child.stdout is not None
+    line = {"spec": job.spec.to_json(), "chunk": job.chunk, "groups": job.groups}
+    try:
+        child.stdin.write(json.dumps(line) + "\n")
+        child.stdin.flush()
+        answer = child.stdout.readline()
+    except (OSError, ValueError):
+        answer = ""
+    if not answer:
+        return SuiteError("a rendering process died", "free some memory, then run the command again")
+    problem = json.loads(answer)
+    return StorageError(problem["message"], problem["hint"]) if problem else None

@@ -181,7 +181,13 @@ def _triangles(patch: Patch) -> Array:
 
 def assemble(patches: Sequence[Patch]) -> Mesh:
     """Union of patches; vertices that no face uses are dropped."""
-    faces, uv, part, label, material, two_sided, base = [], [], [], [], [], [], 0
+    faces: list[Array] = []
+    uv: list[Array] = []
+    part: list[Array] = []
+    label: list[Array] = []
+    material: list[Array] = []
+    two_sided: list[Array] = []
+    base = 0
     for p in patches:
         f = _triangles(p)
         per_face = [np.repeat(x[p.keep], 2) for x in (p.sheet.part, p.label, p.material)]

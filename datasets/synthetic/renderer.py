@@ -145,9 +145,9 @@ class Renderer:
         iuv[f.pixel, 0] = mesh.part[f.face]
         uv = np.einsum("nk,nkd->nd", f.bary, mesh.uv[f.face])
         iuv[f.pixel, 1:] = (np.clip(uv, 0, 1) * 255 + 0.5).astype(np.uint8)
-        parsing = np.zeros(n, np.uint8)
-        parsing[f.pixel] = mesh.label[f.face]
-        parsing = parsing.reshape(self.h, self.w)
+        flat = np.zeros(n, np.uint8)
+        flat[f.pixel] = mesh.label[f.face]
+        parsing = flat.reshape(self.h, self.w)
         points = self.keypoints(k)
         return {
             "iuv": iuv.reshape(self.h, self.w, 3),

@@ -142,7 +142,12 @@ def sample_scene(seed: int) -> Scene:
 
 
 def _sample_picture(r: np.random.Generator) -> Picture:
-    x, y, half_width, half_height = r.uniform(-2.5, 2.5), r.uniform(0.9, 2.3), r.uniform(0.15, 0.6), r.uniform(0.15, 0.5)
+    x, y, half_width, half_height = (
+        r.uniform(-2.5, 2.5),
+        r.uniform(0.9, 2.3),
+        r.uniform(0.15, 0.6),
+        r.uniform(0.15, 0.5),
+    )
     first, second = (hsv(r.random(), r.uniform(0.1, 0.55), r.uniform(0.25, 0.85)) for _ in range(2))
     return Picture(x, y, half_width, half_height, first, second)
 
@@ -174,7 +179,7 @@ class Backdrop:
 
 def _grid(low: float, high: float, limits: tuple[float, float]) -> tuple[Array, int]:
     """Texel centres (metres) of low..high on the grid that starts at the lower limit, and the first texel's index."""
-    most = int(round((limits[1] - limits[0]) * _TEXELS))
+    most = round((limits[1] - limits[0]) * _TEXELS)
     first = int(np.clip(np.floor((low - limits[0]) * _TEXELS), 0, most - 4))
     last = int(np.clip(np.ceil((high - limits[0]) * _TEXELS), first + 4, most))
     return (np.arange(first, last, dtype=F32) + F32(0.5)) / F32(_TEXELS) + F32(limits[0]), first

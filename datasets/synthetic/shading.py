@@ -33,7 +33,13 @@ def interpolate(values: Array, corners: Array, bary: Array) -> Array:
 
 
 def shade_body(
-    body: Body, fragments: Fragments, vertices: Array, normals: Array, view: View, scene: Scene, face: tuple[float, bool]
+    body: Body,
+    fragments: Fragments,
+    vertices: Array,
+    normals: Array,
+    view: View,
+    scene: Scene,
+    face: tuple[float, bool],
 ) -> Array:
     """Linear colour (N, 3) of the visible surface points.
 
@@ -79,6 +85,10 @@ def contact_shadow(joints: Array, points: Array, scene: Scene) -> Array:
 def develop(linear: Array, scene: Scene, factor: int) -> Array:
     """Average ``factor`` x ``factor`` samples, apply the colour balance and gamma -> uint8."""
     if factor > 1:
-        parts = (linear[i::factor, j::factor] for i in range(factor) for j in range(factor))
-        linear = sum(parts, start=F32(0)) / F32(factor * factor)
+        h, w = linear.shape[0] // factor, linear.shape[1] // factor
+        total = np.zeros((h, w, 3), linear.dtype)
+        for i in range(factor):
+            for j in range(factor):
+                total += linear[i::factor, j::factor]
+        linear = total / F32(factor * factor)
     return (np.clip(linear * scene.tint, 0, 1) ** F32(_GAMMA) * 255 + 0.5).astype(np.uint8)

@@ -20,7 +20,7 @@ from .renderer import Renderer
 from .world import ClipSpec, build, build_photo
 
 #: Frames in one file. Only the chunks that somebody reads are rendered.
-CHUNK = 32
+CHUNK = 16
 #: What is rendered together -> the annotation kinds in it.
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "rgb": ("rgb",),
@@ -32,7 +32,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 GROUP_OF = {kind: group for group, kinds in GROUPS.items() for kind in kinds}
 _MANIFEST = "manifest.json"
 #: Files of this package that no pixel and no label depends on.
-_NOT_GENERATOR = {"__init__.py", "dataset.py", "store.py", "farm.py", "worker.py", "noise.py"}
+_NOT_GENERATOR = {"__init__.py", "dataset.py", "clip.py", "store.py", "farm.py", "worker.py", "noise.py"}
 
 
 @lru_cache(maxsize=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .lists import PLACE, RELATIVE, SELF, SHAPE, SHIFT, ZOOM, Row
+from .lists import LEVELS, PLACE, RELATIVE, SELF, SHAPE, SHIFT, ZOOM, Row
 from .world import MOTION_FRAMES, CameraSpec, ClipSpec, MotionSpec, PersonSpec, clip_spec, kind_of, seed_of
 
 
@@ -33,10 +33,7 @@ def cross_specs(protocol: str, row: Row, size: int, frames: int, draw: int) -> C
     """
     a, b = seed_of("test", row.source, draw), seed_of("test", row.driving, draw)
     source = PersonSpec(a, a)
-    if protocol == SHAPE:
-        driver = PersonSpec(b, a, row.level / 4)
-    else:
-        driver = PersonSpec(b, b)
+    driver = PersonSpec(b, a, row.level / (LEVELS - 1)) if protocol == SHAPE else PersonSpec(b, b)
     path = MotionSpec(b, row.kind, MOTION_FRAMES)
     still = MotionSpec(a, kind_of(row.source), 1, floor=path)
     motion = replace(path, frames=frames)

@@ -20,7 +20,7 @@ from .scene import Scene, sample_scene
 from .shape import Shape, blend, opposite
 from .wardrobe import Wardrobe, sample_person
 
-#: Seeds of identity, motion and scene of a split start here; the ranges never meet, so splits are disjoint in all three.
+#: Seeds of identity, motion and scene of a split start here; the ranges never meet: splits are disjoint in all three.
 SPLIT_SEEDS = {"train": 0, "val": 1_000_000, "test": 2_000_000, "judge": 3_000_000}
 _DRAW_SEEDS, _DRAW_STEP = 10_000_000, 10_000
 #: Motions are drawn this long and cut: the law of a motion does not depend on how much of it is used.
@@ -48,7 +48,7 @@ class Size:
 
 PRESETS: Mapping[str, Size] = {
     "tiny": Size(64, 6, 2, 4, 24, "tiny", 8),
-    "quick": Size(64, 144, 12, 24, 64, "quick", 24),
+    "quick": Size(64, 240, 12, 24, 64, "quick", 24),
     "standard": Size(128, 480, 24, 240, 64, "standard", 48),
     "paper": Size(256, 960, 32, 480, 64, "standard", 48),
 }
