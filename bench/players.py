@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import increment_version
 
 from bench import launch
 from datasets.errors import TrainingError, UsageError
@@ -128,6 +129,7 @@ class Players:
                 if self._is_finite(parameters, value):
                     self._clip(self._stage.players[player])
                     self.optimizers[player].step()
+                    increment_version(parameters)  # fused optimisers do not, and copies for inference look at it
                     self.streak = 0
                     return
         self._skip(player)

@@ -12,13 +12,13 @@ class ToyConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    batch: int = Field(4, ge=1, description="items in a step")
-    appearance_steps: int = Field(8, ge=0, description="steps of the first stage")
-    video_steps: int = Field(12, ge=0, description="steps of the second stage")
-    width: int = Field(8, ge=1, description="channels")
-    frames: int = Field(3, ge=1, description="frames of a training sequence")
-    lr: float = Field(2e-3, gt=0, description="learning rate of all players")
-    adversarial: float = Field(0.1, ge=0, description="weight of the adversarial loss")
+    batch: int = Field(default=4, ge=1, description="items in a step")
+    appearance_steps: int = Field(default=8, ge=0, description="steps of the first stage")
+    video_steps: int = Field(default=12, ge=0, description="steps of the second stage")
+    width: int = Field(default=8, ge=1, description="channels")
+    frames: int = Field(default=3, ge=1, description="frames of a training sequence")
+    lr: float = Field(default=2e-3, gt=0, description="learning rate of all players")
+    adversarial: float = Field(default=0.1, ge=0, description="weight of the adversarial loss")
 
 
 SPEC = MethodSpec(
