@@ -17,7 +17,7 @@ def _spec(
         name=name,
         title=title,
         implementation=f"methods.sanity.rows:{row}",
-        config=f"methods.sanity.rows:{config}",
+        config=f"methods.sanity.config:{config}",
         licence="MIT",
         fidelity="sanity row",
         modes={"standard": target},
