@@ -164,7 +164,7 @@ def cell_of(scores: pd.DataFrame, clusters: Clusters) -> Cell:
         return _set_cell(scores)
     good = single[_has_number(single)]
     total = int(single["pair"].nunique())
-    reason = _most_common(single[single["status"] != "ok"])
+    reason = _most_common(single[~_has_number(single)])
     if good.empty:
         return Cell(reason[0], reason[1], total=total)
     pairs = {str(k): float(v) for k, v in good.groupby("pair")["value"].mean().items()}

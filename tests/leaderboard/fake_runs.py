@@ -14,18 +14,17 @@ from PIL import Image, ImageDraw
 from bench.evaluation.scores import scores_frame, write_scores
 from bench.store import RunFolder
 from datasets.files import sha256_of, write_checksum
-from datasets.video_write import write_frames, write_mp4
+from datasets.video_write import write_mp4
 
 SELF, CROSS, RELATIVE = "self-reconstruction@1", "cross-animation@1", "cross-animation-relative@1"
 HASHES = {SELF: "5e1f0a11", CROSS: "c0ffee42", RELATIVE: "4e1a71fe"}
 TARGETS = {SELF: "self", CROSS: "abs/src", RELATIVE: "rel/src"}
 PAIRS = 12
-SIZE, FRAMES, FPS = 32, 12, 10.0
+SIZE, FRAMES, FPS = 32, 8, 10.0
 #: metric -> (value of copying the source, gain of a good method, spread over pairs, regions)
 METRICS: Mapping[str, tuple[float, float, float, tuple[str, ...]]] = {
     "l1": (0.039, -0.012, 0.004, ("whole", "seen", "unseen")),
-    "psnr": (19.0, 2.4, 0.9, ("whole", "seen", "unseen")),
-    "ssim": (0.71, 0.09, 0.03, ("whole", "seen", "unseen")),
+    "ssim": (0.71, 0.09, 0.03, ("whole", "seen")),
     "motion-agreement": (0.0, 0.46, 0.08, ("whole",)),
     "flicker": (0.02, -0.008, 0.004, ("whole",)),
 }
@@ -148,6 +147,12 @@ def stick_figure(t: float, shirt: tuple[int, int, int], scene: int, size: int = 
     return np.asarray(picture)
 
 
+def _write_pngs(folder: Path, frames: list[np.ndarray]) -> None:
+    folder.mkdir(parents=True)
+    for i, frame in enumerate(frames):
+        Image.fromarray(frame).save(folder / f"{i:06d}.png")
+
+
 def _write_frames(root: Path, folder: Path, fake: FakeRun, protocol: str) -> None:
     for i, pair in enumerate(pair_names()):
         shirt = ((180, 60, 60), (60, 130, 90), (70, 90, 190), (200, 160, 50))[i % 4]
@@ -155,12 +160,12 @@ def _write_frames(root: Path, folder: Path, fake: FakeRun, protocol: str) -> Non
         truth = [stick_figure(t, shirt, i * 11, fake.size) for t in times]
         shared = root / fake.dataset / "references" / f"{protocol}-{fake.hashes[protocol]}"
         if not (shared / pair).exists():
-            write_frames(shared / pair, truth)
+            _write_pngs(shared / pair, truth)
             write_mp4(shared / pair / "reference.mp4", truth, FPS)
             write_mp4(shared / pair / "driving.mp4", [stick_figure(t, (90, 90, 90), 40, fake.size) for t in times], FPS)
             Image.fromarray(truth[0]).save(shared / pair / "source.png")
         made = [stick_figure(t * fake.quality, shirt, i * 11, fake.size) for t in times]
-        write_frames(folder / "generated" / protocol / pair, made)
+        _write_pngs(folder / "generated" / protocol / pair, made)
         write_mp4(folder / "generated" / protocol / pair / "preview.mp4", made, FPS)
 
 
