@@ -120,20 +120,6 @@ def _number(value: Any) -> Any:
     return value if isinstance(value, int | float | str | None) else str(value)
 
 
-def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of a ``train.jsonl`` in order; unreadable ones are left out, and a missing file has none."""
-    rows = []
-    if path.is_file():
-        for line in path.read_bytes().splitlines():
-            try:
-                row = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(row, dict):
-                rows.append(row)
-    return rows
-
-
 # -- several, guarded ------------------------------------------------------------------------------------------------
 class MultiTracker:
     """Several trackers as one, called in order."""

@@ -41,7 +41,7 @@ def _help() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb and return the exit status; errors become one sentence on standard error."""
-    args = list(sys.argv[1:] if argv is None else argv)
+    args = [*(sys.argv[1:] if argv is None else argv)]  # not list(): bench.cli.list is a submodule once it is loaded
     if not args or args[0] in ("-h", "--help"):
         print(_help())
         return 0 if args else 2

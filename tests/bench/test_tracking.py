@@ -7,12 +7,18 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from bench.tracking import Guard, JsonlTracker, MultiTracker, open_tracker, read_log
+from bench.tracking import Guard, JsonlTracker, MultiTracker, open_tracker
 from datasets.errors import StorageError, UsageError
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The lines of a log, all of which must be whole."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 # -- JSONL -----------------------------------------------------------------------------------------------------------
@@ -40,12 +46,11 @@ def test_a_line_is_on_disk_as_soon_as_it_is_logged(tmp_path: Path) -> None:
 def test_half_a_line_of_a_killed_process_is_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
     path.write_text('{"step": 1, "loss": 2}\n{"step": 2, "lo')
-    assert [row["step"] for row in read_log(path)] == [1]
     tracker = JsonlTracker(path)
     tracker.start({})
     tracker.log({"loss": 3}, 2)
     tracker.finish("complete")
-    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2]
+    assert [row["step"] for row in read_log(path)] == [1, 2]
 
 
 def test_videos_are_named_by_their_place_in_the_run(tmp_path: Path) -> None:
