@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from .figure import Figure
 from .head import ear_offset, face_landmarks, head_patches
@@ -39,6 +40,10 @@ class Body:
         self.mesh = assemble(patches)
         self.head_centre, self.head_radii = fig.head_centre, fig.head_radii
         self.landmarks = _head_landmarks(fig)
+        # Sparse and without BLAS: a few influences a vertex, and the same bits whatever the number of threads.
+        self._weights = csr_array(self.mesh.weights)
+        self._vertices = np.ascontiguousarray(self.mesh.vertices.T)
+        self._normals = np.ascontiguousarray(self.mesh.normals.T)
 
     @classmethod
     def of(cls, seed: int) -> Body:
@@ -54,9 +59,10 @@ class Body:
         Returns:
             (V, 3) float32 vertices and (V, 3) float32 normals (not normalised).
         """
-        m = (self.mesh.weights @ transforms.reshape(len(transforms), 12)).reshape(-1, 3, 4)
-        vertices = np.einsum("vab,vb->va", m[..., :3], self.mesh.vertices) + m[..., 3]
-        normals = np.einsum("vab,vb->va", m[..., :3], self.mesh.normals)
+        m = np.ascontiguousarray((self._weights @ transforms.reshape(len(transforms), 12)).T).reshape(3, 4, -1)
+        (x, y, z), (nx, ny, nz) = self._vertices, self._normals
+        vertices = np.stack([r[0] * x + r[1] * y + r[2] * z + r[3] for r in m], 1)
+        normals = np.stack([r[0] * nx + r[1] * ny + r[2] * nz for r in m], 1)
         return vertices, normals
 
 

@@ -33,17 +33,18 @@ class View:
 
     def project(self, points: Array, h: int, w: int) -> tuple[Array, Array, Array]:
         """Pixel x, y (integer = pixel centre) and depth in metres of points (..., 3)."""
-        c = (points - self.position) @ self.axes.T
-        z = -c[..., 2]
-        s = self.focal * h / 2
-        return (w - 1) / 2 + s * c[..., 0] / z, (h - 1) / 2 - s * c[..., 1] / z, z
+        dx, dy, dz = (points[..., i] - self.position[i] for i in range(3))
+        right, up, back = (a[0] * dx + a[1] * dy + a[2] * dz for a in self.axes)
+        s = F32(self.focal * h / 2) / -back
+        return F32((w - 1) / 2) + s * right, F32((h - 1) / 2) - s * up, -back
 
     def rays(self, h: int, w: int) -> Array:
         """(h, w, 3) float32 world directions through pixel centres, of depth 1 (so distance along them is depth)."""
-        y, x = np.mgrid[:h, :w].astype(F32)
-        s = self.focal * h / 2
-        d = np.stack([(x - (w - 1) / 2) / s, -(y - (h - 1) / 2) / s, -np.ones_like(x)], -1)
-        return (d @ self.axes).astype(F32)
+        y, x = np.ogrid[:h, :w]
+        s = F32(self.focal * h / 2)
+        right = (x.astype(F32) - F32((w - 1) / 2)) / s
+        up = -(y.astype(F32) - F32((h - 1) / 2)) / s
+        return np.stack([a * right + b * up - c for a, b, c in self.axes.T], -1)
 
 
 @dataclass(frozen=True)

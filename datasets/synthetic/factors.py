@@ -40,8 +40,8 @@ def clip_factors(spec: ClipSpec) -> dict[str, float | str]:
 
 
 def _turning(pelvis: Array) -> float:
-    forward = pelvis[:, [0, 2], 2]
-    turned = np.arctan2(*(forward @ np.array([[forward[0, 1], forward[0, 0]], [-forward[0, 0], forward[0, 1]]])).T)
+    x, z = pelvis[:, 0, 2], pelvis[:, 2, 2]  # where the pelvis faces, seen from above
+    turned = np.arctan2(x * z[0] - z * x[0], x * x[0] + z * z[0])
     return round(float(np.degrees(np.abs(turned)).max()), 1)
 
 

@@ -39,6 +39,7 @@ class Ground:
     points: Array
     floor: Array
     colours: Array
+    depth: Array
 
 
 class Renderer:
@@ -98,10 +99,15 @@ class Renderer:
             self._backdrop = Backdrop(self.scene, [self.view(i) for i in steps])
         view = self.view(k)
         points, floor = (a.reshape(h * w, -1) for a in self.scene.hit(view.rays(h, w), view.position))
-        ground = Ground(points, floor[:, 0], self._backdrop.colours(points, floor[:, 0]))
+        depth = view.project(points, h, w)[2]
+        ground = Ground(points, floor[:, 0], self._backdrop.colours(points, floor[:, 0]), depth)
         if static:
             self._grounds[h, w] = ground
         return ground
+
+    def ground_depth(self, k: int) -> Array:
+        """(H * W,) depth in metres of the background behind each pixel of frame ``k``."""
+        return self._ground(k, self.h, self.w).depth
 
     # Images -------------------------------------------------------------------------------------------------------
 
@@ -203,10 +209,13 @@ def flow_between(ra: Renderer, a: int, rb: Renderer, b: int) -> tuple[Array, Arr
     moved = interpolate(pose.vertices, ra.body.mesh.faces[:, fa.face], fa.bary)
     to[fa.pixel] = np.stack(pose.view.project(moved, h, w), -1)
     behind = np.nonzero(~person)[0]
-    view = ra.view(a)
-    points = ra.scene.hit(view.rays(h, w).reshape(n, 3)[behind], view.position)[0]
-    to[behind] = np.stack(pose.view.project(points, h, w), -1)
     y, x = np.divmod(np.arange(n, dtype=np.int32), np.int32(w))
+    if ra.camera.static and ra.camera == rb.camera:
+        to[behind] = np.stack([x[behind], y[behind], ra.ground_depth(a)[behind]], -1)
+    else:
+        view = ra.view(a)
+        points = ra.scene.hit(view.rays(h, w).reshape(n, 3)[behind], view.position)[0]
+        to[behind] = np.stack(pose.view.project(points, h, w), -1)
     tx, ty = np.floor(to[:, 0] + F32(0.5)).astype(np.int32), np.floor(to[:, 1] + F32(0.5)).astype(np.int32)
     inside = (tx >= 0) & (tx < w) & (ty >= 0) & (ty < h) & (to[:, 2] > 0)
     surface = fb.depth[np.clip(ty, 0, h - 1) * w + np.clip(tx, 0, w - 1)]

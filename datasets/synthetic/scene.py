@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from .procedural import F32, Array, fbm, hash01, hsv, smooth
 # Textures are evaluated once per clip on a grid: texels per metre, and the largest region in metres.
 _TEXELS = 110
 _X, _Y, _Z = (-4.0, 4.0), (0.0, 3.6), (-3.2, 2.4)
+_WIDER, _MARGIN = 0.9, 0.1  # a coarse grid of rays of a wider lens finds the region that the pixels need
 
 
 @dataclass(frozen=True)
@@ -157,9 +158,10 @@ class Backdrop:
 
     def __init__(self, scene: Scene, views: list[View]) -> None:
         self._scene = scene
-        corners, floor = zip(*(scene.hit(v.rays(9, 9), v.position) for v in views), strict=True)
-        points, on_floor = np.stack(corners), np.stack(floor)
-        seen = (points.reshape(-1, 3).min(0) - 0.35, points.reshape(-1, 3).max(0) + 0.35)
+        wider = [replace(v, focal=v.focal * _WIDER) for v in views]
+        hits, floors = zip(*(scene.hit(v.rays(17, 17), v.position) for v in wider), strict=True)
+        points, on_floor = np.concatenate(hits).reshape(-1, 3), np.stack(floors)
+        seen = (points.min(0) - _MARGIN, points.max(0) + _MARGIN)
         x, self._x0 = _grid(seen[0][0], seen[1][0], _X)
         y, self._y0 = _grid(seen[0][1], seen[1][1], _Y)
         self._wall = scene.wall(*np.meshgrid(x, y))

@@ -57,7 +57,7 @@ def shade_body(
     n[cloth, :2] += 0.35 * body.look.loose * _wrinkles(rest[cloth])
     n = _unit(n)
     grazing = np.abs(np.sum(n * to_eye, 1))
-    light = scene.ambient * (0.81 + 0.19 * n[:, 1]) + 0.68 * np.clip(n @ scene.light, 0, 1)
+    light = scene.ambient * (0.81 + 0.19 * n[:, 1]) + 0.68 * np.clip(np.einsum("nd,d->n", n, scene.light), 0, 1)
     light *= 0.74 + 0.26 * grazing**0.7  # darker edges, in place of ambient occlusion
     half_way = _unit(to_eye + scene.light)
     highlight = np.clip(np.sum(n * half_way, 1), 0, 1) ** 24 * _GLOSS[material]
