@@ -14,8 +14,9 @@ from pathlib import Path
 from bench import registry
 from bench.outcome import terminable
 from bench.progress import Progress, silent
-from bench.run import Done, execute, is_complete
+from bench.run import Done, execute
 from bench.spec import Run, RunSpec, resolve
+from bench.standing import is_complete
 from bench.store import RunFolder
 from datasets.errors import SuiteError
 

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.evaluation.select import select_metrics
+from bench.frames import write_references
 from bench.identity import generation_identity, score_identity
 from bench.outcome import record_outcome, recorded
 from bench.protocols import Protocol, headline_metrics
 from bench.record import now, protocols, provenance
 from bench.spec import Run
+from bench.standing import Part, checkpoint_hash, frames_stand, is_complete, networks_file, parts_of, scores_stand
 from bench.store import RunFolder, move_aside, open_run
 from datasets.errors import MissingInputError, SuiteError, UsageError
 from datasets.files import sha256_file, write_json
@@ -37,20 +39,6 @@ class Done:
 
     folder: RunFolder
     steps: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Part:
-    """One protocol of a run.
-
-    Attributes:
-        key: ``protocol`` or ``protocol[mode]``, as it stands in the record.
-        mode: "" where it is the record's own.
-    """
-
-    protocol: Protocol
-    key: str
-    mode: str
 
 
 def execute(run: Run, progress: Progress, resume: bool = True, train_only: bool = False) -> Done:
@@ -99,69 +87,6 @@ def _begin(run: Run, folder: RunFolder, metrics: Sequence[MetricSpec]) -> None:
         metrics=names,
         provenance=provenance(run.spec.device) | {"started": started},
     )
-
-
-# -- what is there -----------------------------------------------------------------------------------------------
-def parts_of(run: Run, record: dict[str, Any]) -> list[Part]:
-    """The run's protocols. A folder holds several modes of the same networks; the record's own mode has plain keys."""
-    mode = "" if record["mode"] == run.mode else run.mode
-    suffix = f"[{mode}]" if mode else ""
-    return [
-        Part(Protocol(run.dataset, listed, run.spec.preset), name + suffix, mode)
-        for name, listed in run.protocols.items()
-        if _has_truth_for(run, listed.target)
-    ]
-
-
-def _has_truth_for(run: Run, target: str | None) -> bool:
-    """A row made from the truth cannot stand where there is none."""
-    return target is not None or run.method_spec.oracle in ("", "background")
-
-
-def is_complete(run: Run, metrics: Sequence[MetricSpec] | None = None, train_only: bool = False) -> bool:
-    """Whether nothing is left to do: all that the run asks for is there and depends on what it would depend on today.
-
-    Imports no torch, so that a complete run is known in a moment.
-    """
-    folder = RunFolder(run.folder)
-    metrics = select_metrics() if metrics is None else metrics
-    if not folder.exists or folder.problem:
-        return False
-    record = folder.json
-    if run.trains and not networks_file(folder, record):
-        return False
-    if train_only:
-        return True
-    if record["status"] != "complete" or not folder.scores_path.is_file():
-        return False
-    return all(_scores_stand(run, folder, record, part, metrics) for part in parts_of(run, record))
-
-
-def networks_file(folder: RunFolder, record: dict[str, Any]) -> Path | None:
-    """The networks of a finished training, if they are there with the bytes that were recorded."""
-    training = record.get("training", {})
-    name, stated = training.get("checkpoint", ""), training.get("checkpoint_sha256", "")
-    path = folder.checkpoints / name
-    return path if name and path.is_file() and sha256_file(path) == stated else None
-
-
-def _checkpoint_hash(run: Run, record: dict[str, Any]) -> str:
-    return run.checkpoint_sha256 or record.get("training", {}).get("checkpoint_sha256", "")
-
-
-def _frames_stand(run: Run, folder: RunFolder, record: dict[str, Any], part: Part) -> bool:
-    expected, _ = generation_identity(run, part.protocol.name, _checkpoint_hash(run, record), run.mode)
-    there = folder.generated(part.protocol.name, part.mode).is_dir()
-    return there and record["identity"]["generation"].get(part.key) == expected
-
-
-def _scores_stand(
-    run: Run, folder: RunFolder, record: dict[str, Any], part: Part, metrics: Sequence[MetricSpec]
-) -> bool:
-    if not _frames_stand(run, folder, record, part):
-        return False
-    expected, _ = score_identity(record["identity"]["generation"][part.key], run, part.protocol.name, metrics)
-    return record["identity"]["score"].get(part.key) == expected
 
 
 # -- the steps ---------------------------------------------------------------------------------------------------
@@ -223,11 +148,11 @@ class _Work:
         """Generate a protocol's frames; frames of another identity are removed first."""
         run, record = self.run, self.folder.json
         out = self.folder.generated(part.protocol.name, part.mode)
-        identity, why = generation_identity(run, part.protocol.name, _checkpoint_hash(run, record), run.mode)
+        identity, why = generation_identity(run, part.protocol.name, checkpoint_hash(run, record), run.mode)
         side = out.with_name(out.name + ".json")
-        if _frames_stand(run, self.folder, record, part):
+        if frames_stand(run, self.folder, record, part):
             return
-        from bench.generate import generate, write_references
+        from bench.generate import generate
 
         if not side.is_file() or side.read_text(encoding="utf-8") != f'"{identity}"\n':
             shutil.rmtree(out, ignore_errors=True)
@@ -244,7 +169,7 @@ class _Work:
     def evaluate(self, part: Part) -> None:
         """Score a protocol's stored frames and merge the rows into the scores file."""
         record = self.folder.json
-        if self.folder.scores_path.is_file() and _scores_stand(self.run, self.folder, record, part, self.metrics):
+        if self.folder.scores_path.is_file() and scores_stand(self.run, self.folder, record, part, self.metrics):
             return
         from bench.evaluation.evaluator import score_pairs
 

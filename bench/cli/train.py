@@ -36,8 +36,9 @@ def train(
     """Train a method."""
     from bench.outcome import terminable
     from bench.progress import Progress
-    from bench.run import execute, networks_file
+    from bench.run import execute
     from bench.spec import RunSpec, parse_set, resolve
+    from bench.standing import networks_file
     from datasets.errors import UsageError
 
     spec = RunSpec(
