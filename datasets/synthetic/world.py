@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from datasets.errors import UsageError
+from datasets.errors import MissingInputError, UsageError
+from datasets.files import sha256_file
 
 from .body import Body
 from .bvh import bvh_motion
@@ -74,7 +76,7 @@ class MotionSpec:
         frames: how many are used.
         floor: motion whose floor path is walked, None for its own.
         relative: motion to whose first pose this one's changes are applied (target ``rel``), None for ``abs``.
-        path, start: file and second of motion capture.
+        path, start: file and second of motion capture. content: SHA-256 of that file.
     """
 
     seed: int
@@ -84,6 +86,7 @@ class MotionSpec:
     relative: MotionSpec | None = None
     path: str = ""
     start: float = 0.0
+    content: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,6 +177,22 @@ def clip_spec(split: str, index: int, size: int, frames: int, draw: int = 0, pho
     whole = MotionSpec(seed, motion.kind, MOTION_FRAMES)
     camera = CameraSpec(seed, framing_of(index), is_moving(seed), ((person, whole),))
     return ClipSpec(person, motion, seed, camera, size, motion if photo else None)
+
+
+def bvh_clip_spec(
+    path: str | Path, person: int, scene: int, size: int, framing: str = "full", start: float = 0.0, frames: int = 64
+) -> ClipSpec:
+    """Anybody (identity seed ``person``) in any scene, moved by a BVH file from second ``start``.
+
+    Raises:
+        MissingInputError: no such file (the file's format is read when the clip is built).
+    """
+    file = Path(path).resolve()
+    if not file.is_file():
+        raise MissingInputError(f"the motion file {path} does not exist", "give the path of a BVH file")
+    motion = MotionSpec(0, "bvh", frames, path=str(file), start=start, content=sha256_file(file))
+    who = PersonSpec(person, person)
+    return ClipSpec(who, motion, scene, CameraSpec(scene, framing, False, ((who, motion),)), size, motion)
 
 
 # Building -----------------------------------------------------------------------------------------------------------
