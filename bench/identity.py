@@ -39,7 +39,7 @@ class Identity:
     Attributes:
         training: SHA-256 over ``parts``.
         parts: part -> hash (or a short plain value, where that reads better).
-        modules: module -> hash of its code; their digest is ``parts["code"]``.
+        modules: module -> hash of its code; ``parts["code"]`` is a hash over them.
     """
 
     training: str
@@ -69,7 +69,8 @@ def training_identity(
     """
     trains = not method.sanity and not checkpoint
     modules = method_code(method, engine=TRAINING_CODE if trains else ("methods.base",))
-    parts = {"code": digest(modules), "config": digest(config.model_dump(mode="json"))}
+    which = [method.implementation, method.oracle]  # several rows may share one module, or even one class
+    parts = {"code": digest([modules, which]), "config": digest(config.model_dump(mode="json"))}
     if checkpoint:
         parts["checkpoint"] = checkpoint
     elif trains:

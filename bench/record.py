@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -120,10 +121,19 @@ def provenance(device: str) -> dict[str, Any]:
         "torch": packages.get("torch", ""),
         "packages": packages,
         "platform": platform.platform(),
-        "device": device,
+        "device": _device(device),
         "started": now(),
         "finished": "",
     }
+
+
+def _device(name: str) -> str:
+    """``cpu``, or the GPU by its name; what was asked for where torch is not loaded (then nothing computes with it)."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return name
+    gpu = name.startswith("cuda") or (name == "auto" and torch.cuda.is_available())
+    return f"cuda ({torch.cuda.get_device_name()})" if gpu else "cpu"
 
 
 def now() -> str:

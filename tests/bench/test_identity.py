@@ -98,6 +98,11 @@ def test_the_same_run_has_the_same_identity(toys: Path) -> None:
     assert resolve(TOY).identity == resolve(replace(TOY, track="none", device="cpu", protocols=())).identity
 
 
+def test_methods_of_one_module_have_identities_of_their_own(toys: Path) -> None:
+    names = ("copy-source", "copy-driving", "oracle", "oracle-rel", "oracle-leak")
+    assert len({resolve(RunSpec(name, "toy-world")).identity.training for name in names}) == len(names)
+
+
 @pytest.mark.parametrize(
     ("change", "part"),
     [
