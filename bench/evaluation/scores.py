@@ -68,7 +68,7 @@ def scores_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         elif column == "value":
             frame[column] = frame[column].astype("float64")
         else:
-            frame[column] = frame[column].fillna("").astype(str).astype(object)
+            frame[column] = pd.Series(["" if pd.isna(v) else str(v) for v in frame[column]], dtype=object)
     return frame
 
 

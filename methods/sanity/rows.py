@@ -181,7 +181,8 @@ def _even_frame(image: np.ndarray) -> av.VideoFrame:
     import numpy as np
 
     pad = ((0, image.shape[0] % 2), (0, image.shape[1] % 2), (0, 0))
-    return av.VideoFrame.from_ndarray(np.ascontiguousarray(np.pad(image, pad, mode="edge")), format="rgb24")
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.pad(image, pad, mode="edge")), format="rgb24")
+    return frame.reformat(format="yuv420p")  # left to the encoder, the same frames give different bytes now and then
 
 
 def _decode(file: io.BytesIO) -> Iterator[np.ndarray]:
