@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
+from methods.layers.blocks import UpBlock
+
 M = TypeVar("M", bound=nn.Module)
 
 
 class InferenceCopies:
-    """Eval-mode, gradient-free, channels-last copies of networks, remade when their parameters have changed.
+    """Eval-mode, gradient-free, fused, channels-last copies of networks, remade when their parameters have changed.
 
     A changed memory layout changes the last bits of a convolution; training must not feel that a validation ran.
     """
@@ -27,6 +29,9 @@ class InferenceCopies:
         key = (id(net), dtype)
         if key not in self._made or self._made[key][0] != stamp:
             made = copy.deepcopy(net).eval().requires_grad_(False)
+            for block in made.modules():
+                if isinstance(block, UpBlock):
+                    block.fuse()
             self._made[key] = (stamp, made.to(dtype=dtype, memory_format=torch.channels_last))
         found: Any = self._made[key][1]
         return found  # type: ignore[no-any-return]

@@ -66,7 +66,7 @@ def encode_source(image: Tensor, multiple: int, nets: Networks) -> SourceState:
     """Everything of the photo that does not depend on the driving video; ``image`` is (1, 3, H, W) in [0, 1]."""
     box = Letterbox(image.shape[2], image.shape[3], multiple)
     padded = box.pad(image.float()).contiguous(memory_format=torch.channels_last)
-    with torch.no_grad():
+    with torch.no_grad(), torch.autocast(padded.device.type, enabled=False):
         features = nets.inpainting.encode(padded)
         return SourceState(box, padded, nets.motion.down(padded), nets.keypoints(padded), features)
 
@@ -94,9 +94,15 @@ class Animator:
                 )
             yield self.frames(frames.float())
 
-    @torch.no_grad()
     def frames(self, driving: Tensor) -> Tensor:
-        """(n, 3, H, W) driving frames in [0, 1] -> generated frames of the same shape."""
+        """(n, 3, H, W) driving frames in [0, 1] -> generated frames of the same shape.
+
+        Precision is that of the networks: an autocast around the call has no effect.
+        """
+        with torch.no_grad(), torch.autocast(driving.device.type, enabled=False):
+            return self._frames(driving)
+
+    def _frames(self, driving: Tensor) -> Tensor:
         state, nets = self.state, self.nets
         driving = state.box.pad(driving)
         points = self._points(nets.keypoints(driving))

@@ -60,9 +60,10 @@ class ThinPlateSpline:
     def __call__(self, points: Tensor) -> Tensor:
         """Transform points (P, 2), shared by all, or (B, K, P, 2) -> (B, K, P, 2)."""
         b, k = self.control.shape[:2]
-        points = points.expand(b, k, *points.shape[-2:])
-        linear = points @ self.theta[..., :2].mT + self.theta[..., 2].unsqueeze(-2)
-        return linear + radial_basis(_squared_distances(points, self.control)) @ self.weights
+        with torch.autocast(points.device.type, enabled=False):
+            points = points.float().expand(b, k, *points.shape[-2:])
+            linear = points @ self.theta[..., :2].mT + self.theta[..., 2].unsqueeze(-2)
+            return linear + radial_basis(_squared_distances(points, self.control)) @ self.weights
 
     def grid(self, height: int, width: int) -> Tensor:
         """The transformed coordinate grid, (B, K, height, width, 2)."""
