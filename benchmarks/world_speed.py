@@ -56,9 +56,9 @@ def our_renderer(seed: int, framing: str, moving: bool, size: int) -> Renderer:
     return Renderer(Body.of(seed), sample_motion(seed), scene, camera, (size, size))
 
 
-def prototype_renderer(prototype: ModuleType, seed: int, framing: str, moving: bool, size: int) -> Any:
-    """The same in the prototype."""
-    scene = prototype.Scene(seed, framing, moving)
+def prototype_renderer(prototype: ModuleType, seed: int, framing: str, size: int) -> Any:
+    """The same in the prototype, where the scene's seed decides whether the camera moves (``renderer.sc.moving``)."""
+    scene = prototype.Scene(seed, framing)
     return prototype.Renderer(prototype.Identity(seed), prototype.Motion(seed, 64), scene, (size, size))
 
 
@@ -79,9 +79,9 @@ def measure(size: int, rounds: int, prototype: ModuleType | None, frames: int = 
     """Median milliseconds a frame of ours, and the median ratio to the prototype (None without it)."""
     ours, ratios = [], []
     for i in range(rounds):
-        framing, moving = ("full", "upper", "head")[i % 3], i % 2 == 1
-        mine = our_renderer(i, framing, moving, size)
-        theirs = prototype_renderer(prototype, i, framing, moving, size) if prototype else None
+        framing = ("full", "upper", "head")[i % 3]
+        theirs = prototype_renderer(prototype, i, framing, size) if prototype else None
+        mine = our_renderer(i, framing, theirs.sc.moving if theirs is not None else i % 2 == 1, size)
         our_frame(mine, 0)
         if theirs is not None:
             theirs.frame(0)

@@ -29,9 +29,9 @@ class Photo:
         mesh = renderer.body.mesh
         projected = self.pose.view.project(self.pose.vertices, self.h, self.w)
         self.fragments: Fragments = rasterize(*projected, mesh.faces, mesh.two_sided, self.h, self.w)
-        depth = self.fragments.depth.reshape(self.h, self.w)
+        self._depth = self.fragments.depth.reshape(self.h, self.w)
         # Farthest of the four pixels around a point: a silhouette pixel is not hidden by its own neighbour.
-        padded = np.pad(depth, ((0, 1), (0, 1)), mode="edge")
+        padded = np.pad(self._depth, ((0, 1), (0, 1)), mode="edge")
         stacked = np.stack([padded[:-1, :-1], padded[1:, :-1], padded[:-1, 1:], padded[1:, 1:]])
         self._far = stacked.max(0)
 
@@ -40,7 +40,7 @@ class Photo:
         f, mesh, n = target.fragments(k), target.body.mesh, target.h * target.w
         out = np.empty(n, np.uint8)
         surface = interpolate(self.pose.vertices, mesh.faces[:, f.face], f.bary)
-        seen = self._shows(surface) & ((self.fragments.facing[f.face] < 0) | mesh.two_sided[f.face])
+        seen = self._shows(surface, self._far) & ((self.fragments.facing[f.face] < 0) | mesh.two_sided[f.face])
         out[f.pixel] = np.where(seen, OBSERVABILITY["person-seen"], OBSERVABILITY["person-unseen"])
         person = np.zeros(n, bool)
         person[f.pixel] = True
@@ -48,14 +48,14 @@ class Photo:
         view: View = target.view(k)
         points = target.scene.hit(view.rays(target.h, target.w).reshape(n, 3)[behind], view.position)[0]
         shown = OBSERVABILITY["background-seen"], OBSERVABILITY["background-revealed"]
-        out[behind] = np.where(self._shows(points), *shown)
+        out[behind] = np.where(self._shows(points, self._depth), *shown)
         return out.reshape(target.h, target.w)
 
-    def _shows(self, points: Array) -> Array:
-        """Which points (N, 3), posed as in the photo, lie inside the image and not behind the person."""
+    def _shows(self, points: Array, depth: Array) -> Array:
+        """Which points (N, 3), posed as in the photo, lie inside the image and not behind ``depth``."""
         x, y, z = self.pose.view.project(points, self.h, self.w)
         xi, yi = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
         # The image ends half a (coarse) pixel beyond its outer pixel centres.
         inside = (x >= -0.5) & (x < self.w - 0.5) & (y >= -0.5) & (y < self.h - 0.5) & (z > 0)
-        far = self._far[np.clip(yi, 0, self.h - 1), np.clip(xi, 0, self.w - 1)]
-        return inside & (z <= far + F32(_BIAS))
+        surface = depth[np.clip(yi, 0, self.h - 1), np.clip(xi, 0, self.w - 1)]
+        return inside & (z <= surface + F32(_BIAS))

@@ -77,13 +77,12 @@ class Store:
         group = GROUP_OF[kind]
         index = np.asarray(indices, np.intp)
         parts: dict[int, Array] = {}
-        for chunk in sorted({int(c) for c in index // CHUNK}):
+        for chunk in sorted({int(c) for c in index // CHUNK}) or [0]:  # no frames still have a shape
             self.ensure(Job(spec, chunk, (group,)))
             parts[chunk] = np.load(self.folder(spec, group, chunk) / f"{kind}.npy", mmap_mode="r")
-        if not parts:
-            return np.zeros((0, spec.size, spec.size), np.uint8)
-        rows = [parts[int(i // CHUNK)][int(i % CHUNK)] for i in index]
-        return np.stack(rows)
+        if not len(index):
+            return np.array(parts[0][:0])
+        return np.stack([parts[int(i // CHUNK)][int(i % CHUNK)] for i in index])
 
     def missing(self, job: Job) -> tuple[str, ...]:
         """Groups of a job that are not (or not soundly) on disk."""

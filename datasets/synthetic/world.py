@@ -28,6 +28,7 @@ _DRAW_SEEDS, _DRAW_STEP = 10_000_000, 10_000
 #: Motions are drawn this long and cut: the law of a motion does not depend on how much of it is used.
 MOTION_FRAMES = 64
 _MOVING_SHARE = 0.25
+_CLIPS_OF_ONE = {"judge": 4}  # judges of identity need several clips of a person; else everybody is filmed once
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,8 @@ def clip_spec(split: str, index: int, size: int, frames: int, draw: int = 0, pho
         photo: whether its observability against its own first frame can be asked.
     """
     seed = seed_of(split, index, draw)
-    person, motion = PersonSpec(seed, seed), MotionSpec(seed, kind_of(index), frames)
+    who = seed_of(split, index // _CLIPS_OF_ONE.get(split, 1), draw)
+    person, motion = PersonSpec(who, who), MotionSpec(seed, kind_of(index), frames)
     # The crop does not depend on how many frames are used, as a crop of a longer video would not.
     whole = MotionSpec(seed, motion.kind, MOTION_FRAMES)
     camera = CameraSpec(seed, framing_of(index), is_moving(seed), ((person, whole),))
