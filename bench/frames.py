@@ -23,6 +23,7 @@ from datasets.video_write import FRAME_NAME, write_mp4
 Progress = Callable[[int, int, str], None]
 MANIFEST = "frames.json"
 PREVIEW = "preview.mp4"
+PAIRS = "pairs.json"
 
 
 def write_pair(folder: Path, frames: Iterator[Array], fps: float, about: Mapping[str, Any]) -> None:
@@ -112,8 +113,11 @@ def write_references(
     """Write what every run is compared with, once for all runs of a data set.
 
     ``out/<pair>/`` gets ``source.png``, ``driving.mp4`` and, where there is a truth, ``reference.mp4``;
-    ``out/frames/<pair>/`` gets the truth's lossless frames, so that ``bench evaluate`` can read them.
+    ``out/frames/<pair>/`` gets the truth's lossless frames, so that ``bench evaluate`` can read them; ``pairs.json``
+    says what each pair shows (source identity, driving motion, factors), which intervals and slices go by.
     """
+    shown = ("source_identity", "driving_motion", "factors")
+    write_json(out / PAIRS, {pair.id: {name: getattr(pair, name) for name in shown} for pair in pairs})
     sweep_temporaries(out, older_than_s=600)  # another run may be writing here
     missing = [pair for pair in pairs if not is_whole(out / pair.id)]
     for i, pair in enumerate(missing):

@@ -176,7 +176,8 @@ def find_trials(board: Board, root: Path, count: int = MAX_SAMPLES) -> list[Tria
     trials = []
     for pair in spread(pairs, count):
         shared = below(references, pair) if references is not None else None
-        tracks = _shared_tracks(shared, [below(f, pair) for f in folders.values() if f])
+        truth = below(references, "frames", pair) if references is not None else None
+        tracks = _shared_tracks(shared, truth, [below(f, pair) for f in folders.values() if f])
         for row in rows:
             folder = below(folders[row.label] or root, pair)
             if folder is not None and frame_paths(folder):
@@ -185,7 +186,7 @@ def find_trials(board: Board, root: Path, count: int = MAX_SAMPLES) -> list[Tria
     return trials
 
 
-def _shared_tracks(shared: Path | None, generated: Sequence[Path | None]) -> list[Track]:
+def _shared_tracks(shared: Path | None, truth: Path | None, generated: Sequence[Path | None]) -> list[Track]:
     """Source photo, driving video and truth, as far as they are there."""
     tracks = []
     still = next((f for f in (_file(d, "source.png") for d in [shared, *generated]) if f), None)
@@ -193,8 +194,8 @@ def _shared_tracks(shared: Path | None, generated: Sequence[Path | None]) -> lis
         tracks.append(Track("source photo", "source", still=still))
     if driving := _file(shared, "driving.mp4"):
         tracks.append(Track("driving video", "driving", video=driving))
-    if frame_paths(shared) or _file(shared, "reference.mp4"):
-        tracks.append(Track("truth", "truth", shared, _file(shared, "reference.mp4")))
+    if frame_paths(truth) or _file(shared, "reference.mp4"):
+        tracks.append(Track("truth", "truth", truth, _file(shared, "reference.mp4")))
     return tracks
 
 

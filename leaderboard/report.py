@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from bench.frames import PAIRS
 from datasets.errors import StorageError, UsageError
 from datasets.files import TEMPORARY, safe_name, storage_errors
 from leaderboard import views
@@ -112,10 +113,10 @@ def metric_cards() -> dict[str, MetricSpec]:
 
 
 def read_clusters(root: Path, setting: Setting) -> Clusters:
-    """Source identity and driving motion of each pair, from ``pairs.json`` beside the shared references."""
+    """Source identity and driving motion of each pair, from what lies beside the shared references."""
     folder = below(root, setting.dataset, "references", f"{safe_name(setting.protocol)}-{setting.protocol_hash}")
     try:
-        pairs = json.loads((folder / "pairs.json").read_text(encoding="utf-8")) if folder else {}
+        pairs = json.loads((folder / PAIRS).read_text(encoding="utf-8")) if folder else {}
     except (OSError, ValueError):
         pairs = {}
     if not isinstance(pairs, dict):

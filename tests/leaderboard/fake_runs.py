@@ -160,7 +160,7 @@ def _write_frames(root: Path, folder: Path, fake: FakeRun, protocol: str) -> Non
         truth = [stick_figure(t, shirt, i * 11, fake.size) for t in times]
         shared = root / fake.dataset / "references" / f"{protocol}-{fake.hashes[protocol]}"
         if not (shared / pair).exists():
-            _write_pngs(shared / pair, truth)
+            _write_pngs(shared / "frames" / pair, truth)
             write_mp4(shared / pair / "reference.mp4", truth, FPS)
             write_mp4(shared / pair / "driving.mp4", [stick_figure(t, (90, 90, 90), 40, fake.size) for t in times], FPS)
             Image.fromarray(truth[0]).save(shared / pair / "source.png")
