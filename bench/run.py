@@ -19,9 +19,18 @@ from bench.outcome import record_outcome, recorded
 from bench.protocols import Protocol, headline_metrics
 from bench.record import now, protocols, provenance
 from bench.spec import Run
-from bench.standing import Part, checkpoint_hash, frames_stand, is_complete, networks_file, parts_of, scores_stand
+from bench.standing import (
+    Part,
+    checkpoint_hash,
+    frames_stand,
+    is_complete,
+    is_trained,
+    networks_file,
+    parts_of,
+    scores_stand,
+)
 from bench.store import RunFolder, move_aside, open_run
-from datasets.errors import MissingInputError, SuiteError, UsageError
+from datasets.errors import MissingInputError, SuiteError
 from datasets.files import sha256_file, write_json
 
 if TYPE_CHECKING:
@@ -103,14 +112,14 @@ class _Work:
 
     def prepare(self, train_only: bool) -> None:
         """Render or decode what the run reads."""
-        trains = self.run.trains and not networks_file(self.folder, self.folder.json)
+        trains = self.run.trains and not is_trained(self.folder, self.folder.json)
         names = [] if train_only else [part.protocol.name for part in self.parts]
         self.run.dataset.prepare(("train", "val") if trains else (), names, self.progress)
         self.folder.update(findings=list(self.run.dataset.findings()))
 
     def train(self) -> None:
         """Train, unless the networks are there, are given, or there are none."""
-        if not self.run.trains or networks_file(self.folder, self.folder.json):
+        if not self.run.trains or is_trained(self.folder, self.folder.json):
             return
         from bench.spec import resolve_device
         from bench.tracking import open_tracker
@@ -138,6 +147,7 @@ class _Work:
                 "seconds": result.seconds,
                 "samples": result.samples,
                 "parameters": result.parameters,
+                "networks": result.checkpoint is not None,
                 "checkpoint": result.checkpoint.name if result.checkpoint else "",
                 "checkpoint_sha256": sha256_file(result.checkpoint) if result.checkpoint else "",
             }
@@ -164,6 +174,7 @@ class _Work:
             self._rendering(), self.progress,
         )  # fmt: skip
         self._record_identity("generation", part, identity, why)
+        self._record_identity("score", part, "", {})  # scores belong to these very frames
         self.steps.append(f"generate {part.key}")
 
     def evaluate(self, part: Part) -> None:
@@ -243,11 +254,9 @@ def load_run_method(run: Run, folder: RunFolder) -> Method:
         from bench.loading import open_method
 
         method, _ = open_method(run.method_spec.name, run.spec.checkpoint, run.spec.device)
-        if run.method_spec.name != method.spec.name:
-            raise UsageError(f"{run.spec.checkpoint} is not of {run.method_spec.name}")
         return method
     method = run.build()
-    if run.trains:
+    if run.trains and folder.json["training"].get("networks") is not False:
         from bench.checkpoints import load_networks
 
         path = networks_file(folder, folder.json)

@@ -62,7 +62,7 @@ def is_complete(run: Run, metrics: Sequence[MetricSpec] | None = None, train_onl
     if not folder.exists or folder.problem:
         return False
     record = folder.json
-    if run.trains and not networks_file(folder, record):
+    if run.trains and not is_trained(folder, record):
         return False
     if train_only:
         return True
@@ -77,6 +77,11 @@ def networks_file(folder: RunFolder, record: dict[str, Any]) -> Path | None:
     name, stated = training.get("checkpoint", ""), training.get("checkpoint_sha256", "")
     path = folder.checkpoints / name
     return path if name and path.is_file() and sha256_file(path) == stated else None
+
+
+def is_trained(folder: RunFolder, record: dict[str, Any]) -> bool:
+    """Whether training is over: its networks are there, or the method turned out to have nothing to train."""
+    return record.get("training", {}).get("networks") is False or networks_file(folder, record) is not None
 
 
 def checkpoint_hash(run: Run, record: dict[str, Any]) -> str:

@@ -24,7 +24,7 @@ def main(runs: str, what: str = "", at: str = "0") -> None:
 def toy_spec(runs: Path) -> RunSpec:
     """The toy method on the toy world, in seconds."""
     short = {"batch": 2, "appearance_steps": 3, "video_steps": 4, "width": 4, "frames": 2}
-    return RunSpec("toy", "toy-world:32", "tiny", overrides=short, device="cpu", track="none", runs=runs)
+    return RunSpec("toy", "toy-world:32x8", "tiny", overrides=short, device="cpu", track="none", runs=runs)
 
 
 if __name__ == "__main__":

@@ -287,7 +287,8 @@ class ToyWorld(Dataset):
 
 
 def open_world(argument: str = "", preset: str = "tiny", annotation_class: str = "exact") -> ToyWorld:
-    """Factory of :data:`SPEC`; ``argument`` is the side in pixels (64 unless given)."""
-    world = ToyWorld(size=int(argument or 64))
+    """Factory of :data:`SPEC`; ``argument`` is ``<side in pixels>[x<frames a clip>]`` (64x24 unless given)."""
+    size, _, frames = argument.partition("x")
+    world = ToyWorld(size=int(size or 64), frames=int(frames or 24))
     world.annotation_class = annotation_class
     return world
