@@ -79,7 +79,7 @@ class TrainResult:
         seconds: of wall time in all attempts that reached a checkpoint.
         parameters: of all networks of the method.
         checkpoint: ``best.pt``, which the method now holds; None for a method that is not trained.
-        best: its error on ``val``; None where nothing was validated.
+        best: the best error on ``val`` in the last validated stage; None where nothing was validated.
         skipped: updates that were left out because they were not finite.
     """
 
@@ -202,8 +202,6 @@ class _Training:
     def _run_stage(self, index: int, state: Mapping[str, Any] | None) -> None:
         stage = self.stages[index]
         start = state["step"] if state else 0
-        if state is None:
-            self.best = None
         if start < stage.steps:
             players = Players(self.method.nets, stage, self.trainable, self.settings.skip_limit)
             if state and state["optimizers"]:
@@ -290,10 +288,14 @@ class _Training:
         frames, beat = self.settings.val_frames, self.watchdog.beat
         with players.paused(), memory_errors(self.config):
             error = validation_error(self.method, clips, frames, self.device, self.precision, seed, beat)
-        if error < (self.best["error"] if self.best else float("inf")):
+        if error < (self.best["error"] if self.best and self._has_best(index) else float("inf")):
             self.best = {"error": error, "stage": index, "step": done}
             self.checkpoints.save(self.checkpoints.best, self._state(index, done, None))
         return {f"{self.stages[index].name}/val_l1": error}
+
+    def _has_best(self, index: int) -> bool:
+        """Whether ``best.pt`` holds a look at this stage (``best`` itself also remembers an earlier stage's error)."""
+        return self.best is not None and self.best["stage"] == index
 
     def _end_stage(self, index: int) -> None:
         """The stage's best weights go on; the last stage writes ``best.pt`` if it has none, then ``final.pt``."""
@@ -301,11 +303,11 @@ class _Training:
         last = index == len(self.stages) - 1
         final = self._state(index, stage.steps, None)
         if launch.is_main() and last:
-            if self.best is None:
+            if not self._has_best(index):
                 self.checkpoints.save(self.checkpoints.best, final)
             self.checkpoints.save(self.checkpoints.final, final)
         launch.barrier()
-        if launch.from_main(self.best is not None):
+        if launch.from_main(self._has_best(index)):
             load_networks(self.method, self.checkpoints.best)
         if not last:
             self._save_step(index, stage.steps, None)
@@ -363,7 +365,7 @@ class _Training:
         check_origin(state, self.method, f"the checkpoint in {self.checkpoints.folder}", same_config=True)
         set_models(self.method, state["models"])
         self._take_over(state)
-        if self.best and not self.checkpoints.whole(self.checkpoints.best):
+        if self._has_best(state["stage"]) and not self.checkpoints.whole(self.checkpoints.best):
             _warn(f"{self.checkpoints.best} is damaged; the search for the best weights begins anew")
             self.best = None
         self.log.rewind(self._done_before(state["stage"]) + state["step"])

@@ -245,7 +245,11 @@ class Method(ABC):
         return {}
 
     def step(self, stage: Stage, batch: Batch, update: Update, info: StepInfo) -> dict[str, float]:
-        """One training step; calls ``update`` as often as it needs and returns scalars to log."""
+        """One training step; calls ``update`` as often as it needs and returns scalars to log.
+
+        Random state is set before every step, so that a resumed run repeats it exactly. What is made lazily in the
+        first step (a loss network) must leave that state alone: make it under ``torch.random.fork_rng``.
+        """
         raise NotImplementedError
 
     @abstractmethod

@@ -116,12 +116,14 @@ class TPS(Method):
     def perceptual(self) -> PerceptualLoss:
         """The loss network, made at the first training step on the networks' device."""
         if self._perceptual is None:
-            self._perceptual = PerceptualLoss(self.config.loss.network, self.config.loss.scales)
+            with torch.random.fork_rng(devices=[]):  # making layers draws numbers, which would shift a resumed run's
+                self._perceptual = PerceptualLoss(self.config.loss.network, self.config.loss.scales)
         return self._perceptual.to(self.device)
 
     def step(self, stage: Stage, batch: Batch, update: Update, info: StepInfo) -> dict[str, float]:
         """One update of the stage's player; returns the weighted loss terms."""
-        box = Letterbox(*batch["source"].shape[2:], self.config.multiple)
+        height, width = batch["source"].shape[2:]
+        box = Letterbox(height, width, self.config.multiple)
         source, driving = box.pad(batch["source"]), box.pad(batch["driving"])
         if stage.name == "avd":
             loss = avd_loss(self.nets, source, driving, self.config.avd.random_scale)

@@ -203,6 +203,19 @@ def test_the_next_stage_builds_on_the_best(tmp_path: Path) -> None:
     assert not all(torch.equal(final[f"generator.{k}"], v) for k, v in generators[8].items())
 
 
+def test_the_result_remembers_the_last_validated_stage(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    class Reversed(Toy):
+        def stages(self) -> tuple[Any, ...]:
+            appearance, video = super().stages()
+            return video, replace(appearance, name="appearance")
+
+    first = train_toy(tmp_path, make=Reversed)
+    assert first.best is not None
+    assert train_toy(tmp_path, make=Reversed).best == first.best
+
+
 def test_initial_weights(tmp_path: Path) -> None:
     given = Toy(TINY)
     path = tmp_path / "start.pt"
