@@ -27,10 +27,15 @@ class Signals:
     """SIGTERM and SIGINT become a request that is looked at between steps; a second one ends the process at once.
 
     Only the main thread can catch signals; elsewhere this does nothing.
+
+    Args:
+        patience: seconds in which a second signal counts as the first one again (torchrun passes on what the terminal
+            has already sent to the whole group).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = 0.0) -> None:
         self.received = 0
+        self._patience, self._first = patience, 0.0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Signals:
@@ -45,8 +50,10 @@ class Signals:
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.received:
-            os._exit(128 + number)
-        self.received = number
+            if time.monotonic() - self._first >= self._patience:
+                os._exit(128 + number)
+            return
+        self.received, self._first = number, time.monotonic()
         os.write(2, b"stopping after this step; the state is saved (once more to stop at once)\n")
 
     def stop(self) -> None:

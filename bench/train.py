@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from methods.base import Method
 
 Progress = Callable[[int, int, str], None]
+#: between two timed checkpoints lies at least this many times what the last one took
+SAVE_SHARE = 30
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,7 @@ class _Training:
         self.seconds = 0.0
         self.begun = time.monotonic()
         self.saved = time.monotonic()
+        self.save_seconds = 0.0
 
     # -- schedule ------------------------------------------------------------------------------------------------
     def run(self, resume: bool, on_hang: Callable[[TrainingError], None] | None) -> TrainResult:
@@ -177,7 +180,8 @@ class _Training:
         state = self._load_latest()
         launch.barrier()
         report = self.folder / "hang.txt"
-        with Signals() as signals, Watchdog(self.settings.hang_seconds, report, on_hang) as watchdog:
+        patience = 3.0 if launch.world() > 1 else 0.0
+        with Signals(patience) as signals, Watchdog(self.settings.hang_seconds, report, on_hang) as watchdog:
             self.signals, self.watchdog = signals, watchdog
             first = state["stage"] if state else 0
             for index in range(first, len(self.stages)):
@@ -267,7 +271,7 @@ class _Training:
     def _save_if_due(self, index: int, done: int, players: Players) -> None:
         """A checkpoint when time or steps have passed, or when a signal asks to stop (which then happens)."""
         stop = launch.any_rank(bool(self.signals.received), self.device)
-        passed = time.monotonic() - self.saved >= self.settings.checkpoint_seconds
+        passed = time.monotonic() - self.saved >= max(self.settings.checkpoint_seconds, SAVE_SHARE * self.save_seconds)
         if stop or passed or done % self.settings.checkpoint_steps == 0:
             self._save_step(index, done, players)
         if stop:
@@ -338,10 +342,12 @@ class _Training:
         }
 
     def _save_step(self, index: int, step: int, players: Players | None) -> None:
+        begun = time.monotonic()
         if launch.is_main():
             self.checkpoints.save_step(self._state(index, step, players))
         self.watchdog.beat()
         self.saved = time.monotonic()
+        self.save_seconds = self.saved - begun
 
     def _load_final(self) -> bool:
         """Whether training is complete; then the method gets the weights of ``best.pt``."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.guards import Watchdog, batch_keys
+from bench.guards import Signals, Watchdog, batch_keys
 from datasets.errors import TrainingError
 
 
@@ -42,3 +42,10 @@ def test_a_hang_raises_in_the_main_thread(tmp_path: Path) -> None:
 def test_batch_keys() -> None:
     config = {"batch": 4, "train": {"batch_size": 8, "lr": 0.1, "batch_norm": True}, "avd": {"batch": 64}}
     assert batch_keys(config) == [("batch", 4), ("train.batch_size", 8), ("avd.batch", 64)]
+
+
+def test_a_signal_that_is_passed_on_twice_counts_once() -> None:
+    with Signals(patience=30) as signals:
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert signals.received == signal.SIGTERM
