@@ -23,7 +23,7 @@ class InstanceNorm(nn.InstanceNorm2d):
         super().__init__(channels, affine=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, C, H, W) with zero mean and unit variance per sample and channel before the affine part."""
+        """Normalise each sample and channel of (B, C, H, W), then apply the affine part."""
         return F.group_norm(x, self.num_features, self.weight, self.bias, self.eps)
 
 

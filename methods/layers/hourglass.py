@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -20,7 +22,7 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         widths = [cin] + [_width(expansion, i + 1, max_features) for i in range(num_blocks)]
-        self.down_blocks = nn.ModuleList(DownBlock(a, b, norm) for a, b in zip(widths, widths[1:], strict=False))
+        self.down_blocks = nn.ModuleList(DownBlock(a, b, norm) for a, b in pairwise(widths))
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """(B, cin, H, W) -> the input and every level, large to small."""

@@ -32,6 +32,6 @@ class InferenceCopies:
             for block in made.modules():
                 if isinstance(block, UpBlock):
                     block.fuse()
-            self._made[key] = (stamp, made.to(dtype=dtype, memory_format=torch.channels_last))
+            self._made[key] = (stamp, made.to(dtype).to(memory_format=torch.channels_last))
         found: Any = self._made[key][1]
-        return found  # type: ignore[no-any-return]
+        return found

@@ -23,7 +23,7 @@ class Letterbox:
         return extra_x // 2, extra_x - extra_x // 2, extra_y // 2, extra_y - extra_y // 2
 
     def pad(self, frames: Tensor) -> Tensor:
-        """(B, C, height, width) -> (B, C, H, W) with sides divisible by ``multiple``; unchanged where they already are."""
+        """(B, C, height, width) -> (B, C, H, W) with sides divisible by ``multiple``."""
         return F.pad(frames, self.margins, mode="replicate") if any(self.margins) else frames
 
     def crop(self, frames: Tensor) -> Tensor:

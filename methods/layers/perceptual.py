@@ -24,12 +24,12 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 def weights_root() -> Path:
     """Folder of pretrained weights: ``BENCH_WEIGHTS``, else the user's data folder."""
-    root = os.environ.get("BENCH_WEIGHTS")
+    root = os.environ.get("BENCH_WEIGHTS", "").strip()
     if root:
-        return Path(root).expanduser()
+        return Path(root).expanduser().absolute()
     import platformdirs
 
-    return Path(platformdirs.user_data_dir("motion-transfer-bench")) / "weights"
+    return platformdirs.user_data_path("motion-transfer-bench") / "weights"
 
 
 def _verified(path: Path, prefix: str) -> Path:

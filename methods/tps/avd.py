@@ -1,6 +1,8 @@
-"""Animation via disentanglement: key points with the source's shape and the driving frame's pose (paper section 3.4)."""
+"""Animation via disentanglement: key points of the source's shape in the driving pose (paper section 3.4)."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +11,7 @@ from torch import Tensor, nn
 def _mlp(widths: list[int]) -> nn.Sequential:
     """Linear layers; batch normalisation and ReLU after all but the last."""
     layers: list[nn.Module] = []
-    for a, b in zip(widths[:-2], widths[1:-1], strict=True):
+    for a, b in pairwise(widths[:-1]):
         layers += [nn.Linear(a, b), nn.BatchNorm1d(b), nn.ReLU()]
     return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
 

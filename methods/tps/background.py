@@ -57,6 +57,6 @@ class SmallBackgroundPredictor(nn.Module):
 
 
 def consistency(forward: Tensor, backward: Tensor) -> Tensor:
-    """Background loss before its weight: mean |A A' - I| over the 3 x 3 entries (paper eq. 12, in the official code's order)."""
+    """Background loss before its weight: mean |A A' - I| over 3 x 3 entries (paper eq. 12, in the official order)."""
     with torch.autocast(forward.device.type, enabled=False):
         return (forward @ backward - torch.eye(3, device=forward.device)).abs().mean()

@@ -30,122 +30,139 @@ class KeypointConfig(_Config):
     """Key point detector."""
 
     encoder: Literal["resnet18", "heatmap"] = Field(
-        "resnet18", description="resnet18: the paper's (official code); heatmap: a small soft-argmax network (ours)"
+        default="resnet18", description="the paper's (official code); heatmap: a small soft-argmax network (ours)"
     )
-    width: Count = Field(24, description="channels of the heatmap encoder's first layer (ours; unused by resnet18)")
-    temperature: float = Field(0.1, gt=0, description="soft-argmax temperature of the heatmap encoder (FOMM's value)")
+    width: Count = Field(
+        default=24, description="channels of the heatmap encoder's first layer (ours; unused by resnet18)"
+    )
+    temperature: float = Field(
+        default=0.1, gt=0, description="soft-argmax temperature of the heatmap encoder (FOMM's value)"
+    )
 
 
 class BackgroundConfig(_Config):
     """Background motion predictor."""
 
     encoder: Literal["resnet18", "small", "none"] = Field(
-        "resnet18",
-        description="resnet18: the paper's; small: three convolutions (ours); none: no background motion (official MGif)",
+        default="resnet18",
+        description="the paper's; small: three convolutions (ours); none: still (official MGif)",
     )
-    width: Count = Field(16, description="channels of the small encoder's first layer (ours)")
+    width: Count = Field(default=16, description="channels of the small encoder's first layer (ours)")
     start_epoch: int = Field(
-        0, ge=0, description="epoch of 100 from which it is used (official TaiChiHD: 0, VoxCeleb: 10)"
+        default=0, ge=0, description="epoch from which it is used (official TaiChiHD: 0, VoxCeleb: 10)"
     )
 
 
 class MotionConfig(_Config):
     """Dense motion network."""
 
-    scale: Scale = Field(0.25, description="flow resolution over image resolution (official code)")
-    block_expansion: Count = Field(64, description="hourglass width in channels (official code)")
-    num_blocks: Count = Field(5, description="hourglass depth in blocks (official code)")
-    max_features: Count = Field(1024, description="widest hourglass level in channels (official code)")
-    multi_mask: bool = Field(True, description="occlusion masks at every resolution (paper 3.2); False: one mask")
-    head_kernel: Literal[3, 5, 7] = Field(7, description="side of the contribution and mask convolutions (official code)")
-    mask_features: Count = Field(
-        1024, description="most channels of the blocks that raise masks above flow resolution (ours; official: no limit)"
+    scale: Scale = Field(default=0.25, description="flow resolution over image resolution (official code)")
+    block_expansion: Count = Field(default=64, description="hourglass width in channels (official code)")
+    num_blocks: Count = Field(default=5, description="hourglass depth in blocks (official code)")
+    max_features: Count = Field(default=1024, description="widest hourglass level in channels (official code)")
+    multi_mask: bool = Field(
+        default=True, description="occlusion masks at every resolution (paper 3.2); False: one mask"
     )
-    regularisation: float = Field(0.01, ge=0, description="added to the diagonal of the spline system (official code)")
+    head_kernel: Literal[3, 5, 7] = Field(
+        default=7, description="side of the contribution and mask convolutions (official code)"
+    )
+    mask_features: Count = Field(
+        default=1024,
+        description="most channels of the blocks that raise masks above flow resolution (ours; official: no limit)",
+    )
+    regularisation: float = Field(
+        default=0.01, ge=0, description="added to the diagonal of the spline system (official code)"
+    )
     heatmap_variance: float = Field(
-        0.01, gt=0, description="of key point Gaussians, network units squared (official code)"
+        default=0.01, gt=0, description="of key point Gaussians, square units (official code)"
     )
 
 
 class InpaintingConfig(_Config):
     """Inpainting network."""
 
-    block_expansion: Count = Field(64, description="width at full resolution in channels (official code)")
-    num_down_blocks: Count = Field(3, description="resolutions below the full one (paper Fig. 3)")
-    max_features: Count = Field(512, description="widest level in channels (official code)")
-    edge_kernel: Literal[3, 5, 7] = Field(7, description="side of the first and last convolution (official code)")
-    blocks_per_level: Count = Field(2, description="residual blocks before each up-sampling (paper 3.2)")
+    block_expansion: Count = Field(default=64, description="width at full resolution in channels (official code)")
+    num_down_blocks: Count = Field(default=3, description="resolutions below the full one (paper Fig. 3)")
+    max_features: Count = Field(default=512, description="widest level in channels (official code)")
+    edge_kernel: Literal[3, 5, 7] = Field(
+        default=7, description="side of the first and last convolution (official code)"
+    )
+    blocks_per_level: Count = Field(default=2, description="residual blocks before each up-sampling (paper 3.2)")
 
 
 class LossConfig(_Config):
     """Loss weights; a weight of 0 leaves the term out."""
 
     network: Literal["vgg19", "random-features"] = Field(
-        "vgg19",
-        description="of the perceptual loss: vgg19 (paper 3.3) or the substitute that needs no weights file (ours)",
+        default="vgg19",
+        description="of the perceptual loss: the paper's, or a substitute that needs no file (ours)",
     )
-    perceptual: Weight = Field(10, description="weight of every tap and scale (official code)")
+    perceptual: Weight = Field(default=10, description="weight of every tap and scale (official code)")
     scales: tuple[Scale, ...] = Field(
-        (1.0, 0.5, 0.25, 0.125), min_length=1, description="image pyramid (official code)"
+        default=(1.0, 0.5, 0.25, 0.125), min_length=1, description="image pyramid (official code)"
     )
-    equivariance: Weight = Field(10, description="weight of eq. 10 (official code)")
-    warp: Weight = Field(10, description="weight of eq. 13 (official code)")
-    background: Weight = Field(10, description="weight of eq. 12 (official code)")
-    l1: Weight = Field(0, description="weight of a plain L1 on the image (ours; not in the paper)")
+    equivariance: Weight = Field(default=10, description="weight of eq. 10 (official code)")
+    warp: Weight = Field(default=10, description="weight of eq. 13 (official code)")
+    background: Weight = Field(default=10, description="weight of eq. 12 (official code)")
+    l1: Weight = Field(default=0, description="weight of a plain L1 on the image (ours; not in the paper)")
 
 
 class TrainConfig(_Config):
-    """Stage 1: all networks but AVD. Epochs are hundredths of the stage whatever ``epochs`` counts in the official code."""
+    """Stage 1: all networks but AVD. Step s of the stage is in epoch s * epochs // steps."""
 
-    steps: Count = Field(135_000, description="100 epochs x 252 ids x 150 repeats / batch 28 (official TaiChiHD)")
-    batch: Count = Field(28, description="pairs in a step (official TaiChiHD)")
-    epochs: Count = Field(
-        100, description="schedule units in the stage (paper 4.2); step s is in epoch s * epochs // steps"
+    steps: Count = Field(
+        default=135_000, description="100 epochs x 252 ids x 150 repeats / batch 28 (official TaiChiHD)"
     )
+    batch: Count = Field(default=28, description="pairs in a step (official TaiChiHD)")
+    epochs: Count = Field(default=100, description="schedule units in the stage (paper 4.2)")
     milestones: tuple[int, ...] = Field(
-        (70, 90), description="epochs at which the learning rate falls to a tenth (official code)"
+        default=(70, 90), description="epochs at which lr falls to a tenth (official code)"
     )
-    lr: Rate = Field(2e-4, description="Adam's learning rate (official code)")
-    weight_decay: Weight = Field(1e-4, description="Adam's L2 term (official code)")
+    lr: Rate = Field(default=2e-4, description="Adam's learning rate (official code)")
+    weight_decay: Weight = Field(default=1e-4, description="Adam's L2 term (official code)")
     clip: float = Field(
-        10, gt=0, description="largest gradient entry of key point, motion and background networks (official code)"
+        default=10, gt=0, description="largest gradient entry, inpainting network excepted (official code)"
     )
-    dropout_start: Fraction = Field(0.0, description="spline dropout probability at the start (official TaiChiHD)")
-    dropout_max: Fraction = Field(0.7, lt=1, description="largest spline dropout probability (official TaiChiHD)")
-    dropout_ramp_epochs: Count = Field(10, description="epochs from start to max (official code)")
-    dropout_epochs: int = Field(35, ge=0, description="epoch from which there is no dropout (official code)")
-    hflip: Fraction = Field(
-        0.25, description="probability of mirroring (official code: 0.5 where time is not reversed)"
+    dropout_start: Fraction = Field(
+        default=0.0, description="spline dropout probability at the start (official TaiChiHD)"
     )
-    time_flip: Fraction = Field(0.5, description="probability of swapping source and driving (official code)")
-    jitter: Fraction = Field(0.1, description="brightness, contrast, saturation and hue jitter (official TaiChiHD)")
+    dropout_max: Fraction = Field(
+        default=0.7, lt=1, description="largest spline dropout probability (official TaiChiHD)"
+    )
+    dropout_ramp_epochs: Count = Field(default=10, description="epochs from start to max (official code)")
+    dropout_epochs: int = Field(default=35, ge=0, description="epoch from which there is no dropout (official code)")
+    hflip: Fraction = Field(default=0.25, description="probability of mirroring (official: 0.5 if not time_flip)")
+    time_flip: Fraction = Field(default=0.5, description="probability of swapping source and driving (official code)")
+    jitter: Fraction = Field(
+        default=0.1, description="brightness, contrast, saturation and hue jitter (official TaiChiHD)"
+    )
 
 
 class AVDConfig(_Config):
     """Stage 2: animation via disentanglement."""
 
-    steps: Count = Field(14_700, description="100 epochs x 147 batches (official TaiChiHD)")
-    batch: int = Field(256, ge=2, description="pairs in a step (official code)")
-    lr: Rate = Field(1e-3, description="Adam's learning rate (official code)")
+    steps: Count = Field(default=14_700, description="100 epochs x 147 batches (official TaiChiHD)")
+    batch: int = Field(default=256, ge=2, description="pairs in a step (official code)")
+    lr: Rate = Field(default=1e-3, description="Adam's learning rate (official code)")
     milestones: tuple[int, ...] = Field(
-        (70, 90), description="hundredths of the stage at which it falls to a tenth (official TaiChiHD)"
+        default=(70, 90), description="hundredths of the stage at which lr falls to a tenth"
     )
     random_scale: Fraction = Field(
-        0.25, description="driving points are scaled per axis by U(1 - s, 1 + s) (official code)"
+        default=0.25, description="driving points are stretched by U(1 - s, 1 + s) (official code)"
     )
-    width: Count = Field(256, description="first layer (official code)")
-    bottleneck: Count = Field(128, description="size of the shape and of the pose code (official code)")
-    residual: bool = Field(False, description="predict the change of the driving points (ours)")
+    width: Count = Field(default=256, description="first layer (official code)")
+    bottleneck: Count = Field(default=128, description="size of the shape and of the pose code (official code)")
+    residual: bool = Field(default=False, description="predict the change of the driving points (ours)")
     detector_train_mode: bool = Field(
-        True,
-        description="key point detector's batch statistics keep drifting in this stage (a quirk of the official code)",
+        default=True,
+        description="key point detector's batch statistics drift in this stage (official quirk)",
     )
 
 
 class TPSConfig(_Config):
     """Thin-Plate Spline Motion Model. Field defaults are the ``paper`` preset."""
 
-    num_tps: Count = Field(10, description="K, number of splines of 5 points each (paper 4.2)")
+    num_tps: Count = Field(default=10, description="K, number of splines of 5 points each (paper 4.2)")
     keypoints: KeypointConfig = KeypointConfig()
     background: BackgroundConfig = BackgroundConfig()
     motion: MotionConfig = MotionConfig()
@@ -154,7 +171,7 @@ class TPSConfig(_Config):
     train: TrainConfig = TrainConfig()
     avd: AVDConfig = AVDConfig()
     init: str = Field(
-        "", pattern=r"^[a-z0-9-]*$", description="shipped checkpoint that training begins from; empty: random (ours)"
+        default="", pattern=r"^[a-z0-9-]*$", description="shipped checkpoint that training begins from, or empty (ours)"
     )
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +69,7 @@ class DenseMotionNetwork(nn.Module):
         self.maps = nn.Conv2d(out, slots, kernel, padding=kernel // 2)
         ups = round(math.log2(1 / config.scale)) if config.multi_mask else 0
         widths = [out] + [min(config.mask_features, out // 2 ** (i + 1)) for i in range(ups)]
-        self.up = nn.ModuleList(UpBlock(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.up = nn.ModuleList(UpBlock(a, b) for a, b in pairwise(widths))
         self.low_levels = levels - ups if config.multi_mask else 1
         mask_widths = self.hourglass.channels[-self.low_levels :] + widths[1:]
         self.occlusion = nn.ModuleList(nn.Conv2d(c, 1, kernel, padding=kernel // 2) for c in mask_widths)
@@ -85,7 +86,7 @@ class DenseMotionNetwork(nn.Module):
         return torch.cat([first, splines], dim=1)
 
     def inputs(self, reduced: Tensor, kp_source: Tensor, kp_driving: Tensor, grids: Tensor) -> Tensor:
-        """Heat-map differences (after one empty map) and the source warped by every slot: (B, 5K + 1 + 3(K + 1), h, w)."""
+        """One empty map, 5K heat-map differences, and the source warped by every slot: (B, 1 + 5K + 3(K + 1), h, w)."""
         b, slots = grids.shape[:2]
         size = (reduced.shape[2], reduced.shape[3])
         variance = self.config.heatmap_variance

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -25,7 +27,7 @@ class InpaintingNetwork(nn.Module):
         depth = config.num_down_blocks
         widths = [min(config.max_features, config.block_expansion * 2**i) for i in range(depth + 1)]
         self.first = SameBlock(3, config.block_expansion, kernel=config.edge_kernel)
-        self.down_blocks = nn.ModuleList(DownBlock(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.down_blocks = nn.ModuleList(DownBlock(a, b) for a, b in pairwise(widths))
         self.up_blocks = nn.ModuleList()
         self.resblock = nn.ModuleList()
         for i in range(depth):

@@ -59,7 +59,9 @@ class HeatmapDetector(nn.Module):
         a = F.relu(self.first(image))
         b = self.down1(a)
         c = self.up1(self.middle(self.down2(b)))
-        logits = self.heat(torch.cat([self.up2(torch.cat([c, b], 1)), a], 1)).float()
+        features = torch.cat([self.up2(torch.cat([c, b], 1)), a], 1)
+        with torch.autocast(image.device.type, enabled=False):  # logits / 0.1 would not survive 8 bits of precision
+            logits = self.heat(features.to(self.heat.weight.dtype)).float()
         height, width = logits.shape[2:]
         heat = torch.softmax(logits.flatten(2) / self.temperature, dim=-1).unflatten(2, (height, width))
         x = (heat.sum(2) * axis(width, heat)).sum(-1)

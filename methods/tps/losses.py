@@ -15,7 +15,7 @@ from methods.tps.transform import ThinPlateSpline, random_spline, transform_fram
 
 
 def dropout_probability(config: TrainConfig, epoch: int) -> float:
-    """Spline dropout probability: min(epoch / ramp * max + start, max), and 0 from ``dropout_epochs`` on [official code]."""
+    """Spline dropout probability [official code]: min(epoch / ramp * max + start, max), 0 at the end."""
     if epoch >= config.dropout_epochs:
         return 0.0
     ramp = epoch / config.dropout_ramp_epochs * config.dropout_max

@@ -47,7 +47,9 @@ class ThinPlateSpline:
             system = control.new_zeros(b, k, n + 3, n + 3)
             affine = torch.cat([control, control.new_ones(b, k, n, 1)], dim=-1)
             pairs = control.unsqueeze(-2) - control.unsqueeze(-3)
-            system[..., :n, :n] = radial_basis(torch.linalg.vector_norm(pairs, dim=-1).square())  # rounds as the official code
+            system[..., :n, :n] = radial_basis(
+                torch.linalg.vector_norm(pairs, dim=-1).square()
+            )  # rounds as the official code
             system[..., :n, n:] = affine
             system[..., n:, :n] = affine.mT
             system = system + regularisation * torch.eye(n + 3, device=control.device)

@@ -20,7 +20,9 @@ from methods.tps.method import TPS
 from methods.tps.transform import ThinPlateSpline, random_spline, transform_frame
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
-pytestmark = pytest.mark.skipif(not (SHARED / "golden").is_dir(), reason="needs the folder 'shared' beside the checkout")
+pytestmark = pytest.mark.skipif(
+    not (SHARED / "golden").is_dir(), reason="needs the folder 'shared' beside the checkout"
+)
 
 
 @pytest.fixture(scope="module")
