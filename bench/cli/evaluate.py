@@ -57,7 +57,8 @@ def evaluate(
     wanted = [part.strip() for part in metrics.split(",") if part.strip()]
     specs = select_metrics(wanted or None)
     if not wanted and run is None:
-        specs = [spec for spec in specs if not spec.truthless]
+        given = {"reference"} | ({"flow"} if flow else set()) | ({"mask"} if labels_reference else set())
+        specs = [spec for spec in specs if not spec.stands_in_for or not spec.stands_in_for <= given]
     unused = {
         "--keypoints": (keypoints_predictions, keypoints_reference),
         "--features": (features_predictions, features_reference),

@@ -38,7 +38,8 @@ class MetricSpec:
         uses: annotation kinds of the reference that are read where the dataset has them.
         protocols: names of protocols without their version; empty = every protocol.
         regions: regions it can be computed on.
-        truthless: stands in for another profile where a protocol has no truth, and is left out where it has.
+        stands_in_for: inputs (as in ``needs``) for want of which this profile stands in for the default one; it is left
+            out by default where a protocol has them all.
         headline: stands on the board's first view, and may rank.
         flagged: why a frozen or faded video can win it ("" = it cannot).
     """
@@ -58,7 +59,7 @@ class MetricSpec:
     regions: tuple[str, ...] = ("whole",)
     protocols: tuple[str, ...] = ()
     default: bool = True
-    truthless: bool = False
+    stands_in_for: frozenset[str] = frozenset()
     headline: bool = False
     flagged: str = ""
 

@@ -60,7 +60,8 @@ MOTION_AGREEMENT = MetricSpec(
     family="motion",
     formula=(
         f"cosine, inside the true person mask and over the whole clip, of the generated video's flow ({_DIS}; "
-        "background median removed) and the true flow (background median removed); 0 for a still video"
+        "brought back to the frame's size; background median removed) and the true flow (background median removed); "
+        "0 for a still video"
     ),
     range=(-1.0, 1.0),
     needs=frozenset({"reference", "mask", "flow"}),
@@ -80,6 +81,7 @@ MOTION_AGREEMENT_DIS = MetricSpec(
     ),
     range=(-1.0, 1.0),
     uses=frozenset({"mask"}),
+    stands_in_for=frozenset({"mask", "flow"}),
 )
 
 MOTION_RATIO = MetricSpec(
@@ -100,7 +102,7 @@ MOTION_RATIO_DRIVING = MetricSpec(
     family="motion",
     formula=f"mean flow magnitude of the generated video over that of the driving video ({_DIS})",
     needs=frozenset({"driving"}),
-    truthless=True,
+    stands_in_for=frozenset({"reference"}),
 )
 
 FLICKER = MetricSpec(
@@ -127,7 +129,7 @@ FLICKER_RAW = MetricSpec(
     formula="mean over pixels, RGB channels and consecutive frames of |frame(t+1) - frame(t)| / 255",
     range=(0.0, 1.0),
     needs=frozenset(),
-    truthless=True,
+    stands_in_for=frozenset({"reference"}),
     flagged="a frozen video scores 0",
 )
 

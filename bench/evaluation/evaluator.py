@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.evaluation.base import REGIONS, Array, ClipContext, FramePair, InvalidInputError, MetricSpec, undefined
+from bench.evaluation.parallel import READING, score_in_threads
 from bench.evaluation.scores import ALL, aggregate, score_row, scores_frame
 from bench.evaluation.scoring import Outcomes, Selected, build_all, fail_clip, score_clip, sentence
 from datasets.base import KINDS, Clip, Dataset, Pair, Trial
@@ -37,7 +38,7 @@ def score_pairs(
         frames_of: pair -> folder with ``%06d.png`` for each frame of the pair's driving range, or a clip of them.
         dataset, protocol, pairs: what was generated.
         metrics: cards, see :func:`bench.evaluation.select.select_metrics`; those of other protocols are left out, and
-            so are stand-ins for a missing truth where there is truth.
+            so are stand-ins (``MetricSpec.stands_in_for``) where nothing is missing.
         labels: run, method, variant, mode, preset, seed, protocol_hash, ...; the dataset's own columns are filled in.
         regions: regions to report (of those that a metric has).
         progress: called as ``progress(done, total, what)``.
@@ -53,20 +54,22 @@ def score_pairs(
         "protocol": protocol,
         **(labels or {}),
     }
-    truth = dataset.pairs(protocol).target is not None
-    specs = [spec for spec in metrics if _in_protocol(spec, protocol) and not (truth and spec.truthless)]
-    accumulators = build_all(specs, regions)
-    tell = progress or (lambda done, total, what: None)
-    results: dict[str, Outcomes] = {}
-    for done, pair in enumerate(pairs):
-        tell(done, len(pairs), f"evaluate {protocol}")
-        results[pair.id] = score_pair(frames_of, dataset, protocol, pair, accumulators, regions)
-    tell(len(pairs), len(pairs), f"evaluate {protocol}")
-    return table(results, specs, regions, base)
+    given = {"reference", *dataset.spec.kinds} if dataset.pairs(protocol).target is not None else set()
+    specs = [spec for spec in metrics if applies(spec, protocol, given)]
+    outcomes = score_in_threads(
+        pairs,
+        lambda: build_all(specs, regions),
+        lambda pair, built: score_pair(frames_of, dataset, protocol, pair, built, regions),
+        lambda done: progress(done, len(pairs), f"evaluate {protocol}") if progress else None,
+    )
+    return table({pair.id: found for pair, found in zip(pairs, outcomes, strict=True)}, specs, regions, base)
 
 
-def _in_protocol(spec: MetricSpec, protocol: str) -> bool:
-    return not spec.protocols or protocol.partition("@")[0] in {p.partition("@")[0] for p in spec.protocols}
+def applies(spec: MetricSpec, protocol: str, given: set[str]) -> bool:
+    """Whether a metric belongs to a protocol whose truth has the inputs ``given`` (``reference``, annotation kinds)."""
+    if spec.protocols and protocol.partition("@")[0] not in {name.partition("@")[0] for name in spec.protocols}:
+        return False
+    return not spec.stands_in_for or not spec.stands_in_for <= given
 
 
 def table(
@@ -87,7 +90,8 @@ def score_pair(
 ) -> Outcomes:
     """Open a pair and score it; what is wrong with the pair becomes the outcome of all its metrics."""
     try:
-        trial = dataset.open(protocol, pair)
+        with READING:
+            trial = dataset.open(protocol, pair)
     except SuiteError as error:
         return fail_clip(metrics, regions, undefined(sentence(error), "failed"))
     available = {"driving"} | (set() if trial.reference is None else {"reference", *trial.reference.kinds})
@@ -99,7 +103,8 @@ def score_pair(
     context = ClipContext(pair.id, trial.driving.fps, size, n_frames, trial.source.rgb[0])
 
     def stream() -> Iterator[FramePair]:
-        generated = open_generated(frames_of(pair), len(trial.driving))
+        with READING:
+            generated = open_generated(frames_of(pair), len(trial.driving))
         return trial_frames(trial, generated, frozenset(needed & available & KINDS.keys()), "driving" in needed)
 
     return score_clip(metrics, regions, context, stream, available)
@@ -116,8 +121,9 @@ def trial_frames(
     total = len(trial.driving)
     for start in range(trial.pair.first_scored, total, _CHUNK):
         index = range(start, min(start + _CHUNK, total))
-        real = trial.reference.read(index, kinds) if trial.reference is not None else None
-        drive = trial.driving.read(index).rgb if driving else None
+        with READING:
+            real = trial.reference.read(index, kinds) if trial.reference is not None else None
+            drive = trial.driving.read(index).rgb if driving else None
         for i, frame in enumerate(_read(generated, index)):
             notes = {} if real is None else {kind: array[i] for kind, array in real.annotations.items()}
             yield FramePair(frame, None if real is None else real.rgb[i], notes, None if drive is None else drive[i])
@@ -147,7 +153,9 @@ def open_generated(frames: Path | Clip, expected: int) -> Sequence[Path] | Clip:
 
 def _read(frames: Sequence[Path] | Clip, index: range) -> Iterator[Array]:
     if isinstance(frames, Clip):
-        yield from frames.read(index).rgb
+        with READING:
+            stack = frames.read(index)
+        yield from stack.rgb
     else:
         yield from (read_png(frames[i]) for i in index)
 

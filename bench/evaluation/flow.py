@@ -6,14 +6,16 @@ resized to :data:`SIDE` pixels on the longer side (small frames give DIS too lit
 
 from __future__ import annotations
 
-from functools import cache
+import threading
 
 import cv2
 import numpy as np
 
 from bench.evaluation.base import Array, FramePair, shared
+from bench.evaluation.parallel import one_opencv_thread
 
 SIDE = 256
+_LOCAL = threading.local()
 
 
 def dis_flow(first: Array, second: Array) -> Array:
@@ -25,18 +27,11 @@ def dis_flow(first: Array, second: Array) -> Array:
     Returns:
         (H, W, 2) float32 displacement (x, y) in pixels; warp second to first by sampling it at x + flow.
     """
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        flow: Array = _dis().calc(first, second, np.zeros((*first.shape, 2), np.float32))
-    finally:
-        cv2.setNumThreads(threads)
+    if not hasattr(_LOCAL, "dis"):  # the object keeps buffers, so each thread has its own
+        _LOCAL.dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    with one_opencv_thread():
+        flow: Array = _LOCAL.dis.calc(first, second, np.zeros((*first.shape, 2), np.float32))
     return flow
-
-
-@cache
-def _dis() -> cv2.DISOpticalFlow:
-    return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
 
 def flow_size(height: int, width: int) -> tuple[int, int]:
@@ -63,14 +58,6 @@ def resize_flow(flow: Array, size: tuple[int, int]) -> Array:
     scale = np.array([size[1] / flow.shape[1], size[0] / flow.shape[0]], np.float32)
     scaled: Array = resize_image(np.ascontiguousarray(flow, np.float32), size) * scale
     return scaled
-
-
-def resize_mask(mask: Array, size: tuple[int, int]) -> Array:
-    """(H, W) bool of a mask (nonzero = inside), nearest neighbour."""
-    inside: Array = cv2.resize(
-        np.ascontiguousarray(mask, np.uint8), (size[1], size[0]), interpolation=cv2.INTER_NEAREST_EXACT
-    )
-    return inside != 0
 
 
 def clip_flow(previous: FramePair, frame: FramePair, side: str, backward: bool = False) -> Array:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.evaluation.base import Array, ClipContext, FramePair, InvalidInputError, MetricSpec, Outcome, undefined
 from bench.evaluation.evaluator import Progress, table
+from bench.evaluation.parallel import READING, score_in_threads
 from bench.evaluation.scoring import Outcomes, Selected, build_all, fail_clip, score_clip, sentence
 from bench.evaluation.truth_files import ClipTruth, TruthFiles
 from datasets.errors import MissingInputError, SuiteError, UsageError
@@ -70,14 +71,15 @@ def score_folders(
             f"no clip of {job.predictions} has the name of one in {job.reference}",
             f"clips pair by name without video suffix; the first are {next(iter(made))!r} and {next(iter(real))!r}",
         )
-    accumulators = build_all(metrics, _REGIONS)
     names = sorted(made.keys() | real.keys(), key=natural_key)
-    results: dict[str, Outcomes] = {}
     with job.truth as truth:
-        for done, name in enumerate(names):
-            progress(done, len(names), "evaluate")
-            results[name] = _score(name, made.get(name), real.get(name), truth, accumulators, job.align_prefix)
-    progress(len(names), len(names), "evaluate")
+        outcomes = score_in_threads(
+            names,
+            lambda: build_all(metrics, _REGIONS),
+            lambda name, built: _score(name, made.get(name), real.get(name), truth, built, job.align_prefix),
+            lambda done: progress(done, len(names), "evaluate"),
+        )
+    results = dict(zip(names, outcomes, strict=True))
     labels = {"method": job.name or job.predictions.resolve().name, "dataset": job.reference.resolve().name}
     return table(results, metrics, _REGIONS, labels)
 
@@ -119,7 +121,8 @@ def _score(
         generated = open_frames(made)
         reference = None if real is None else open_frames(real)
         size = (reference or generated).size
-        notes = truth.clip(name, size)
+        with READING:
+            notes = truth.clip(name, size)
     except SuiteError as error:
         return fail_clip(metrics, _REGIONS, _unusable(error))
     skip = first_scored(real) if real is not None else 0
