@@ -11,9 +11,10 @@ from datasets.base import KINDS, Array, Clip, FrameStack
 from datasets.clips import check_indices, require_kinds
 
 from .factors import clip_factors
+from .motion import FPS
 from .noise import corrupt
 from .store import Store
-from .world import ClipSpec, build_motion
+from .world import ClipSpec
 
 _CLIP_KINDS = frozenset(KINDS) - {"observability"}
 
@@ -28,10 +29,9 @@ class SyntheticClip(Clip):
     def __init__(self, clip_id: str, spec: ClipSpec, store: Store, noise: int = 0) -> None:
         self.id, self.spec, self.noise = clip_id, spec, noise
         self.identity = f"person-{spec.person.look}"
-        motion = build_motion(spec.motion)
-        self.fps, self.size = motion.fps, (spec.size, spec.size)
+        self.fps, self.size = FPS, (spec.size, spec.size)
         self.kinds = frozenset(KINDS) if spec.photo is not None else _CLIP_KINDS
-        self._length, self._store = len(motion), store
+        self._length, self._store = spec.motion.frames, store
 
     @cached_property
     def factors(self) -> Mapping[str, float | str]:  # type: ignore[override]
