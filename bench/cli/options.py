@@ -40,4 +40,4 @@ def application() -> typer.Typer:
 
 def examples(*lines: str) -> str:
     """An epilog of real commands, one a line."""
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+    return "\b\nExamples:\n" + "\n".join(lines)  # the help indents them itself
