@@ -10,7 +10,11 @@ if TYPE_CHECKING:
 
 
 def check_method(
-    name: str, dataset: str = "", device: str = "cpu", on_result: Callable[[Result], None] | None = None
+    name: str,
+    dataset: str = "",
+    device: str = "cpu",
+    only: str = "",
+    on_result: Callable[[Result], None] | None = None,
 ) -> list[Result]:
     """Try a registered method against the interface.
 
@@ -18,14 +22,15 @@ def check_method(
         name: registered name, also of a plugin.
         dataset: a data set (``name`` or ``name:argument``) under the preset ``tiny``; "" = the built-in toy world.
         device: ``auto``, ``cpu`` or ``cuda``.
+        only: try only the checks whose title holds this text.
         on_result: called with each result as it comes.
 
     Returns:
         One result a check, in order; a method is sound where none has the status ``fail``.
 
     Raises:
-        UsageError: unknown name (with the nearest), or a plugin that cannot be imported.
+        UsageError: unknown name (with the nearest), a plugin that cannot be imported, or no check of that title.
     """
     from bench.check.runner import run_checks
 
-    return run_checks(name, dataset, device, on_result)
+    return run_checks(name, dataset, device, only, on_result)

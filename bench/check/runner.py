@@ -10,25 +10,33 @@ from typing import TYPE_CHECKING
 
 from bench import registry
 from bench.check.base import FAIL, PASS, SKIP, Check, CheckFailed, NotApplicable, Result
-from datasets.errors import SuiteError
+from datasets.errors import SuiteError, UsageError
 
 if TYPE_CHECKING:
     from bench.check.subject import Subject
 
 
-def run_checks(name: str, dataset: str, device: str, on_result: Callable[[Result], None] | None) -> list[Result]:
+def run_checks(
+    name: str, dataset: str, device: str, only: str, on_result: Callable[[Result], None] | None
+) -> list[Result]:
     """See :func:`bench.check.check_method`."""
     registry.get("methods", name)  # an unknown or broken name costs no import of torch
     from bench.check import animation, card, conduct, training
     from bench.check.subject import Subject, open_data
 
+    groups = {
+        group: [check for check in group.checks if only in check.title]
+        for group in (card.GROUP, training.GROUP, animation.GROUP, conduct.GROUP)
+    }
+    if not any(groups.values()):
+        raise UsageError(f"no check has {only!r} in its title", f"bench check {name} shows them all")
     tell = on_result or (lambda result: None)
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="bench-check-") as folder:
         subject = Subject(registry.entries("methods")[name], open_data(dataset), Path(folder), device)
-        for group in (card.GROUP, training.GROUP, animation.GROUP, conduct.GROUP):
-            blocked = "" if group is card.GROUP else _unbuildable(subject)
-            for check in group.checks:
+        for group, checks in groups.items():
+            blocked = _unbuildable(subject) if checks and group is not card.GROUP else ""
+            for check in checks:
                 result = Result(check.title, SKIP, blocked) if blocked else _attempt(check, subject)
                 tell(result)
                 results.append(result)
@@ -69,8 +77,3 @@ def _place(error: BaseException) -> str:
             place = f" ({file.name}:{trace.tb_lineno})"
         trace = trace.tb_next
     return place
-
-
-def failed(results: list[Result]) -> list[Result]:
-    """Those that failed."""
-    return [result for result in results if result.status == FAIL]

@@ -1,0 +1,1 @@
+"""A plugin of the suite: it imports public names from ``bench`` only."""
