@@ -48,15 +48,13 @@ def ablate(spec: RunSpec, asked: Sequence[str] | None = None) -> list[RunFolder]
     folders, failed = [], None
     runs = [resolve(replace(spec, variant=slug)) for slug in variants_of(spec, asked)]
     with terminable(), Progress() as progress:
-        try:
-            for run in runs:
-                try:
-                    folders.append(execute(run, progress).folder)
-                except (TrainingError, GenerationError) as error:
-                    failed = failed or _named(error, run.variant or "full")
-            complete_sanity_rows(runs[0], progress)
-        finally:
-            refresh_report(spec.runs)
+        for run in runs:
+            try:
+                folders.append(execute(run, progress).folder)
+            except (TrainingError, GenerationError) as error:
+                failed = failed or _named(error, run.variant or "full")
+        complete_sanity_rows(runs[0], progress)
+        refresh_report(spec.runs)
     if failed is not None:
         raise failed
     return folders

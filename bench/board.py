@@ -28,7 +28,8 @@ def run_with_board(spec: RunSpec, resume: bool = True) -> tuple[Run, Done]:
     """Bring a run, and the sanity rows of its data set and preset, to their end; then refresh the report.
 
     A sanity row that fails is said and stays visible as a failed run; it does not fail the run that asked for it. The
-    report is refreshed in any case, so that a failed run is seen there with its reason.
+    report is refreshed for a failed run too, so that it is seen there with its reason; not for an interrupted one,
+    which has to end quickly, nor where nothing changed.
 
     Raises:
         SuiteError: as :func:`bench.spec.resolve` and :func:`bench.run.execute` do.
@@ -37,10 +38,13 @@ def run_with_board(spec: RunSpec, resume: bool = True) -> tuple[Run, Done]:
     with terminable(), Progress() as progress:
         try:
             done = execute(run, progress, resume)
-            complete_sanity_rows(run, progress)
-        finally:
+        except SuiteError:
             if run.folder.is_dir():
                 refresh_report(spec.runs)
+            raise
+        made = complete_sanity_rows(run, progress)
+        if made or done.steps or not (report_folder(spec.runs) / "index.html").is_file():
+            refresh_report(spec.runs)
     return run, done
 
 
@@ -55,8 +59,8 @@ def sanity_runs(run: Run) -> list[Run]:
     return [resolve(replace(plain, method=name)) for name in rows]
 
 
-def complete_sanity_rows(run: Run, progress: Progress) -> None:
-    """Make the sanity rows that are not there yet, in several processes where that pays."""
+def complete_sanity_rows(run: Run, progress: Progress) -> int:
+    """Make the sanity rows that are not there yet, in several processes where that pays; returns how many those were."""
     rows = [row for row in sanity_runs(run) if not is_complete(row)]
     frames = sum(pair.stop - pair.start for listed in run.protocols.values() for pair in listed.pairs)
     workers = min(len(rows), os.cpu_count() or 1, len(rows) * frames // FRAMES_A_WORKER)
@@ -65,12 +69,13 @@ def complete_sanity_rows(run: Run, progress: Progress) -> None:
         for i, row in enumerate(rows):
             _warn(_make_row(row.spec))
             progress(i + 1, len(rows), said)
-        return
+        return len(rows)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
         for i, done in enumerate(as_completed([pool.submit(_make_row, row.spec) for row in rows])):
             _warn(done.result())
             progress(i + 1, len(rows), said)
+    return len(rows)
 
 
 def _make_row(spec: RunSpec) -> str:

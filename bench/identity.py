@@ -70,7 +70,11 @@ def training_identity(
     trains = not method.sanity and not checkpoint
     modules = method_code(method, engine=TRAINING_CODE if trains else ("methods.base",))
     which = [method.implementation, method.oracle]  # several rows may share one module, or even one class
-    parts = {"code": digest([modules, which]), "config": digest(config.model_dump(mode="json"))}
+    parts = {
+        "code": digest([modules, which]),
+        "config": digest(config.model_dump(mode="json")),
+        "annotations": dataset.annotation_class,  # each class is a board of its own, so each has its own folders
+    }
     if checkpoint:
         parts["checkpoint"] = checkpoint
     elif trains:
@@ -79,7 +83,6 @@ def training_identity(
             "seed": str(seed),
             "precision": precision,
             "train_data": digest({"splits": data, "size": dataset.size}),
-            "annotations": dataset.annotation_class,
         } | _training_files(method, config)
     return Identity(digest(parts), parts, modules)
 

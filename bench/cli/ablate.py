@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from bench.cli import options as opt
 
 app = opt.application()
-Variants = opt.Annotated[
+Variants = Annotated[
     list[str] | None, typer.Option("--variant", help="Variant to run beside the full method; repeatable; default: all.")
 ]
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from bench.checkpoints import load_checkpoint
 from bench.progress import silent
 from bench.run import execute
 from bench.spec import resolve
-from bench.store import RunFolder
+from bench.store import RunFolder, read_runs
 from bench.testing.running import toy_spec
 
 HERE = Path(__file__).resolve()
@@ -71,3 +72,23 @@ def test_an_interrupted_run_says_so_and_goes_on(tmp_path: Path, toys: Path) -> N
     assert (record["status"], record["reason"]) == ("interrupted", "interrupted during generate")
     done = execute(run, silent)
     assert "train" not in done.steps and done.folder.json["status"] == "complete"
+
+
+def test_sigterm_ends_with_143_and_a_status(tmp_path: Path, toys: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": f"{toys}:{HERE.parents[2]}", "OMP_NUM_THREADS": "1"}
+    runs = tmp_path / "runs"
+    args = ["run", "--method", "toy", "--dataset", "toy-world:32x8", "--preset", "tiny", "--track", "none"]
+    args += ["--set", "video_steps=5000", "--device", "cpu", "--runs", str(runs)]
+    process = subprocess.Popen([sys.executable, "-m", "bench", *args], env=environment, stderr=subprocess.DEVNULL)
+    try:
+        logs = None
+        deadline = time.monotonic() + 120
+        while not logs and time.monotonic() < deadline:  # training has begun
+            time.sleep(0.05)
+            logs = [p for p in runs.glob("*/*/*/train.jsonl") if p.stat().st_size]
+        process.terminate()
+        assert process.wait(120) == 143
+    finally:
+        process.kill()
+    record = read_runs(runs)[0]
+    assert record.json["status"] == "interrupted" and list(record.checkpoints.glob("step-*.pt"))
