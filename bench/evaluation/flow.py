@@ -30,7 +30,7 @@ def dis_flow(first: Array, second: Array) -> Array:
     if not hasattr(_LOCAL, "dis"):  # the object keeps buffers, so each thread has its own
         _LOCAL.dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     with one_opencv_thread():
-        flow: Array = _LOCAL.dis.calc(first, second, np.zeros((*first.shape, 2), np.float32))
+        flow: Array = _LOCAL.dis.calc(first, second, None)  # an array here would be taken as first guess
     return flow
 
 
