@@ -60,7 +60,7 @@ def sanity_runs(run: Run) -> list[Run]:
 
 
 def complete_sanity_rows(run: Run, progress: Progress) -> int:
-    """Make the sanity rows that are not there yet, in several processes where that pays; returns how many those were."""
+    """Make the sanity rows that are not there yet, in several processes where that pays; returns how many."""
     rows = [row for row in sanity_runs(run) if not is_complete(row)]
     frames = sum(pair.stop - pair.start for listed in run.protocols.values() for pair in listed.pairs)
     workers = min(len(rows), os.cpu_count() or 1, len(rows) * frames // FRAMES_A_WORKER)
