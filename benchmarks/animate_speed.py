@@ -73,7 +73,9 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: for a machine that others use too")
+    parser.add_argument(
+        "--clock", choices=("wall", "cpu"), default="wall", help="cpu: for a machine that others use too"
+    )
     args = parser.parse_args()
     clock = time.perf_counter if args.clock == "wall" else time.process_time
     torch.set_num_threads(args.threads)

@@ -120,6 +120,10 @@ class TPS(Method):
                 self._perceptual = PerceptualLoss(self.config.loss.network, self.config.loss.scales)
         return self._perceptual.to(self.device)
 
+    def use_perceptual(self, loss: PerceptualLoss) -> None:
+        """Give the loss network instead of having it made (one for several methods, or one without its weights)."""
+        self._perceptual = loss
+
     def step(self, stage: Stage, batch: Batch, update: Update, info: StepInfo) -> dict[str, float]:
         """One update of the stage's player; returns the weighted loss terms."""
         height, width = batch["source"].shape[2:]
