@@ -19,9 +19,11 @@ ERROR_FILE = "error.txt"
 
 @dataclass
 class Step:
-    """What a run is doing, for the record of a failure: ``prepare``, ``train``, ``generate`` or ``evaluate``."""
+    """What a run is doing, for the record of a failure: ``prepare``, ``train``, ``generate`` or ``evaluate``; and a
+    ``note`` that a complete run leaves as its reason."""
 
     name: str = "prepare"
+    note: str = ""
 
 
 @contextmanager
@@ -46,7 +48,7 @@ def recorded(folder: RunFolder) -> Iterator[Step]:
         raise
     except Exception as error:  # the boundary that turns a crash into a status
         raise _crash(folder, step.name, error) from error
-    record_outcome(folder, "complete", "")
+    record_outcome(folder, "complete", step.note)
 
 
 def _status_of(error: SuiteError) -> str:

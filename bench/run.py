@@ -71,6 +71,7 @@ def execute(run: Run, progress: Progress, resume: bool = True, train_only: bool 
         open_run(run)
         _begin(run, folder, metrics)
         with recorded(folder) as step:
+            step.note = "trained only: bench run generates and scores" if train_only else ""
             work = _Work(run, folder, metrics, progress)
             step.name = "prepare"
             work.prepare(train_only)
@@ -241,6 +242,17 @@ class _Work:
 def references_folder(run: Run, protocol: Protocol) -> Path:
     """Where the photos, driving videos and truths of a protocol lie, shared by all runs of a data set."""
     return run.spec.runs / run.dataset.slug / "references" / f"{protocol.name}-{protocol.hash8}"
+
+
+def train_rank(run: Run) -> None:
+    """What every rank but the first does under torchrun: it trains along, and writes and records nothing."""
+    if is_complete(run, train_only=True):
+        return
+    from bench.spec import resolve_device
+    from bench.train import train
+
+    spec = run.spec
+    train(run.build(), run.dataset, run.folder, spec.seed, resolve_device(spec.device), spec.precision)
 
 
 def load_run_method(run: Run, folder: RunFolder) -> Method:

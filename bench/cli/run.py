@@ -41,8 +41,12 @@ def run(
     no_resume: opt.NoResume = False,
 ) -> None:
     """Train, generate, evaluate, record and refresh the report."""
+    from bench.launch import world
     from bench.spec import RunSpec, parse_set, resolve
+    from datasets.errors import UsageError
 
+    if world() > 1:
+        raise UsageError("torchrun goes with bench train", "train with it first, then bench run generates and scores")
     spec = RunSpec(
         method, dataset, preset, variant, mode, parse_set(overrides or []), seed, tuple(protocol or ()), checkpoint,
         device, precision, track, online, runs, annotation_class,

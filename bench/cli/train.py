@@ -34,9 +34,10 @@ def train(
     no_resume: opt.NoResume = False,
 ) -> None:
     """Train a method."""
+    from bench.launch import is_main
     from bench.outcome import terminable
     from bench.progress import Progress
-    from bench.run import execute
+    from bench.run import execute, train_rank
     from bench.spec import RunSpec, parse_set, resolve
     from bench.standing import networks_file
     from datasets.errors import UsageError
@@ -48,6 +49,9 @@ def train(
     run = resolve(spec)
     if not run.trains:
         raise UsageError(f"{method} is not trained", f"bench run --method {method} --dataset {dataset} scores it")
+    if not is_main():
+        train_rank(run)
+        return
     with terminable(), Progress() as progress:
         done = execute(run, progress, resume=not no_resume, train_only=True)
     typer.echo(f"{networks_file(done.folder, done.folder.json)}" + ("" if done.steps else " (was complete)"))

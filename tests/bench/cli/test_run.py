@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -155,3 +156,12 @@ def test_help_and_a_complete_run_need_no_torch(toys: Path, tmp_path: Path) -> No
     code = "import sys; from bench.cli import main; main(sys.argv[1:]); sys.exit('torch' in sys.modules)"
     for args in (["run", "--help"], ["run", "--method", "copy-source", "--dataset", "synthetic", "--dry-run"]):
         assert subprocess.run([sys.executable, "-c", code, *args], capture_output=True, check=False).returncode == 0
+
+
+def test_train_on_two_ranks_is_one_run(toys: Path, tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": f"{toys}:{Path(__file__).resolve().parents[3]}", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "bench"]
+    args = ["train", *TOY, *SHORT, "--runs", str(tmp_path / "runs")]
+    done = subprocess.run([*command, *args], env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [run.json["status"] for run in read_runs(tmp_path / "runs")] == ["complete"]
