@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench import registry
 from bench.board import complete_sanity_rows, refresh_report
-from bench.config import variant_overrides
+from bench.config import preset_overrides, variant_overrides
 from bench.outcome import terminable
 from bench.progress import Progress
 from bench.run import execute
@@ -40,11 +40,16 @@ def variants_of(spec: RunSpec, asked: Sequence[str] | None) -> list[str]:
 def ablate(spec: RunSpec, asked: Sequence[str] | None = None) -> list[RunFolder]:
     """Run the full method and its variants, then the sanity rows, and refresh the report.
 
+    All arms start alike: where the preset starts from a shipped checkpoint, the full method too is trained from nothing.
     A variant that diverges or fails is recorded and the next one runs; at the end the first such error is raised.
 
     Raises:
         UsageError: see :func:`variants_of`. TrainingError, GenerationError: of the first variant that failed.
     """
+    method: MethodSpec = registry.get("methods", spec.method)
+    presets = preset_overrides(method, spec.preset)
+    scratch = {k: v for k, v in method.scratch.items() if presets.get(k, v) != v}
+    spec = replace(spec, overrides=scratch | dict(spec.overrides))
     folders, failed = [], None
     runs = [resolve(replace(spec, variant=slug)) for slug in variants_of(spec, asked)]
     with terminable(), Progress() as progress:

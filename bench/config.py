@@ -179,14 +179,14 @@ def preset_overrides(method: MethodSpec, preset: str) -> Mapping[str, Any]:
 
 
 def variant_overrides(method: MethodSpec, variant: str) -> Mapping[str, Any]:
-    """Overrides of a variant (``""`` is the full method)."""
+    """Overrides of a variant (``""`` is the full method): the method's ``scratch`` ones, then the variant's own."""
     if not variant:
         return {}
     if variant not in method.variants:
         if not method.variants:
             raise UsageError(f"{method.name} has no variants, so no {variant!r}", "leave --variant out")
         raise UsageError(f"{method.name} has no variant {variant!r}", _nearest(variant, list(method.variants)))
-    return method.variants[variant].overrides
+    return {**method.scratch, **method.variants[variant].overrides}
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

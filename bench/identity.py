@@ -95,8 +95,8 @@ def method_code(method: MethodSpec, engine: Sequence[str] = ()) -> dict[str, str
     roots = [target.partition(":")[0] for target in (method.implementation, method.config)]
     entry = registry.entries("methods").get(method.name)
     card = entry.target.partition(":")[0] if entry else ""
-    exclude = ["bench.evaluation"] + ([card] if card and card not in roots else [])
-    return code_closure([*roots, *engine], exclude)
+    code = code_closure([*roots, *engine], ["bench.evaluation"])
+    return {module: digest for module, digest in code.items() if module != card or module in roots}
 
 
 def _training_files(method: MethodSpec, config: Any) -> dict[str, str]:

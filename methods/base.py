@@ -46,6 +46,8 @@ class MethodSpec:
         needs: annotation kinds it reads at test time (empty: image only). Training needs are in its stages.
         presets: preset -> config overrides (dotted paths).
         variants: slug -> Variant. The full method has no slug.
+        scratch: config overrides by which training starts from nothing where a preset starts from a shipped checkpoint;
+            every variant, and the full method in an ablation, takes them, so that all arms start alike.
         sanity: a row that is no method but a bar to read the others by; needs no training.
         oracle: the rendering of the trial that a sanity row may see (``target``, ``rel``, ``leak``, ``background``).
     """
@@ -63,6 +65,7 @@ class MethodSpec:
     needs: frozenset[str] = frozenset()
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     variants: Mapping[str, Variant] = field(default_factory=dict)
+    scratch: Mapping[str, Any] = field(default_factory=dict)
     official_checkpoints: bool = False
     sanity: bool = False
     oracle: str = ""

@@ -91,5 +91,6 @@ SPEC = MethodSpec(
         "k4": Variant("K = 4", {"num_tps": 4}),
         "k8": Variant("K = 8", {"num_tps": 8}),
     },
+    scratch={"init": ""},
     official_checkpoints=True,
 )
