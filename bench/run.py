@@ -31,7 +31,7 @@ from bench.standing import (
 )
 from bench.store import RunFolder, move_aside, open_run
 from datasets.errors import MissingInputError, SuiteError
-from datasets.files import sha256_file, write_json
+from datasets.files import sha256_file, verify_checksum, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +87,9 @@ def execute(run: Run, progress: Progress, resume: bool = True, train_only: bool 
 
 def _begin(run: Run, folder: RunFolder, metrics: Sequence[MetricSpec]) -> None:
     record = folder.json
+    if not verify_checksum(folder.scores_path):  # lost or damaged: every protocol is scored again
+        folder.scores_path.unlink(missing_ok=True)
+        record = folder.update(identity=record["identity"] | {"score": {}})
     started = record["provenance"].get("started") or now()
     names = [spec.name if spec.profile == "default" else spec.id for spec in metrics]
     folder.update(
@@ -181,7 +184,7 @@ class _Work:
     def evaluate(self, part: Part) -> None:
         """Score a protocol's stored frames and merge the rows into the scores file."""
         record = self.folder.json
-        if self.folder.scores_path.is_file() and scores_stand(self.run, self.folder, record, part, self.metrics):
+        if scores_stand(self.run, self.folder, record, part, self.metrics):
             return
         from bench.evaluation.evaluator import score_pairs
 

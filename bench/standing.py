@@ -16,7 +16,7 @@ from bench.identity import generation_identity, score_identity
 from bench.protocols import Protocol
 from bench.spec import Run
 from bench.store import RunFolder
-from datasets.files import sha256_file
+from datasets.files import sha256_file, verify_checksum
 
 if TYPE_CHECKING:
     from bench.evaluation.base import MetricSpec
@@ -66,7 +66,7 @@ def is_complete(run: Run, metrics: Sequence[MetricSpec] | None = None, train_onl
         return False
     if train_only:
         return True
-    if record["status"] != "complete" or not folder.scores_path.is_file():
+    if record["status"] != "complete" or not verify_checksum(folder.scores_path):
         return False
     return all(scores_stand(run, folder, record, part, metrics) for part in parts_of(run, record))
 

@@ -21,11 +21,11 @@ from datasets.errors import MissingInputError, StorageError, SuiteError, UsageEr
 from datasets.files import (
     atomic_path,
     canonical_json,
-    checksum_path,
+    checked_path,
     free_bytes,
     safe_name,
+    stated_checksums,
     storage_errors,
-    write_text,
 )
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class RunFolder:
         """
         for attempt in range(_READS):
             record, data = self._read()
-            if _digest(data) in _stated(self.json_path):
+            if hashlib.sha256(data).hexdigest() in stated_checksums(self.json_path):
                 return record
             time.sleep(0.02 * attempt)  # a writer may have replaced the record between the two reads
         raise SuiteError(f"{self.json_path} does not match its checksum: it was edited or damaged", _REMAKE)
@@ -152,35 +152,15 @@ class RunFolder:
     def write(self, record: Mapping[str, Any]) -> None:
         """Write a whole record.
 
-        Killed at any moment, the record on disk stays valid: the checksum file names the old and the new content while
-        one replaces the other.
+        Killed at any moment, the record on disk stays valid.
         """
         text = json.dumps(json.loads(canonical_json(record)), indent=2, ensure_ascii=False) + "\n"
-        new = _digest(text.encode())
-        side = checksum_path(self.json_path)
-        line = f"{new}  {self.json_path.name}\n"
-        if self.exists:
-            write_text(side, line + f"{_digest(self.json_path.read_bytes())}  {self.json_path.name}\n")
-        else:
-            write_text(side, line)
-        write_text(self.json_path, text)
-        write_text(side, line)
+        with checked_path(self.json_path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
     def lock(self) -> AbstractContextManager[None]:
         """Hold this folder alone; see :func:`bench.locks.folder_lock`."""
         return folder_lock(self.path)
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _stated(path: Path) -> list[str]:
-    try:
-        lines = checksum_path(path).read_text(encoding="ascii", errors="replace").splitlines()
-    except FileNotFoundError:
-        return []
-    return [line.split()[0] for line in lines if line.split()]
 
 
 # -- all runs --------------------------------------------------------------------------------------------------------

@@ -245,13 +245,39 @@ def write_checksum(path: str | Path) -> str:
     return value
 
 
-def verify_checksum(path: str | Path) -> bool:
-    """Whether ``path`` exists and has the SHA-256 that its side file states; False where either is missing."""
+@contextmanager
+def checked_path(path: str | Path) -> Iterator[Path]:
+    """:func:`atomic_path` for a file with its checksum beside it.
+
+    Killed at any moment, the file on disk matches its checksum: while an older file is being replaced the side file
+    states both hashes.
+
+    Raises:
+        StorageError: see :func:`atomic_path`; the old file is as it was.
+    """
+    path = Path(path)
+    with atomic_path(path) as temporary:
+        yield temporary
+        new = sha256_file(temporary)
+        before = sha256_file(path) if verify_checksum(path) else ""
+        write_text(checksum_path(path), "".join(f"{value}  {path.name}\n" for value in (new, before) if value))
+    if before:
+        write_text(checksum_path(path), f"{new}  {path.name}\n")
+
+
+def stated_checksums(path: str | Path) -> list[str]:
+    """What the side file of ``path`` states: one SHA-256, two while :func:`checked_path` replaces it, else none."""
     try:
-        stated = checksum_path(path).read_text(encoding="ascii", errors="replace").split()
-        return bool(stated) and stated[0] == sha256_file(path)
+        lines = checksum_path(path).read_text(encoding="ascii", errors="replace").splitlines()
     except FileNotFoundError:
-        return False
+        return []
+    return [line.split()[0] for line in lines if line.strip()]
+
+
+def verify_checksum(path: str | Path) -> bool:
+    """Whether ``path`` exists and has a SHA-256 that its side file states; False where either is missing."""
+    stated = stated_checksums(path)
+    return bool(stated) and Path(path).is_file() and sha256_file(path) in stated
 
 
 # -- names and places --------------------------------------------------------------------------------------------

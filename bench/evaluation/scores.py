@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.evaluation.base import COLUMNS, MetricSpec, Outcome
-from datasets.files import atomic_path, write_text
+from datasets.errors import SuiteError
+from datasets.files import checked_path, checksum_path, verify_checksum
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,24 +74,35 @@ def scores_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def write_scores(scores: pd.DataFrame, folder: str | Path) -> tuple[Path, Path]:
-    """Write ``scores.csv`` (values as ``%.17g``, empty where there is none) and ``scores.parquet``, atomically.
+    """Write ``scores.csv`` (values as ``%.17g``, empty where there is none) and ``scores.parquet``, atomically, each
+    with its checksum beside it.
 
     Raises:
         StorageError: the folder cannot be written.
     """
-    folder = Path(folder)
-    csv = write_text(folder / "scores.csv", scores.to_csv(index=False, float_format="%.17g", lineterminator="\n"))
-    parquet = folder / "scores.parquet"
-    with atomic_path(parquet) as temporary:
+    csv, parquet = Path(folder) / "scores.csv", Path(folder) / "scores.parquet"
+    with checked_path(csv) as temporary:
+        scores.to_csv(temporary, index=False, float_format="%.17g", lineterminator="\n")
+    with checked_path(parquet) as temporary:
         scores.to_parquet(temporary, index=False)
     return csv, parquet
 
 
 def read_scores(path: str | Path) -> pd.DataFrame:
-    """A scores file (csv or parquet) with the types that :func:`write_scores` had."""
+    """A scores file (csv or parquet) with the types that :func:`write_scores` had.
+
+    Its checksum is verified where there is one: a file that came alone is read as it is.
+
+    Raises:
+        SuiteError: it was edited or damaged.
+    """
     import pandas as pd
 
     path = Path(path)
+    if checksum_path(path).is_file() and not verify_checksum(path):
+        raise SuiteError(
+            f"{path} does not match its checksum: it was edited or damaged", "remove it and score the frames again"
+        )
     if path.suffix == ".parquet":
         return scores_frame(pd.read_parquet(path).to_dict("records"))
     return scores_frame(pd.read_csv(path, keep_default_na=False, na_values={"value": [""]}).to_dict("records"))

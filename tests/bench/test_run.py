@@ -107,7 +107,7 @@ def test_a_run_records_everything_and_is_then_complete(done: RunSpec) -> None:
 def test_only_what_is_stale_is_done_again(done: RunSpec) -> None:
     run = resolve(done)
     folder = RunFolder(run.folder)
-    before = folder.scores_path.read_bytes()
+    first = read_scores(folder.scores_path).sort_values(list(COLUMNS[8:16])).reset_index(drop=True)
     identity = folder.json["identity"]
     identity["score"]["cross-animation@1"] = "of an older metric"
     folder.update(identity=identity)
@@ -117,8 +117,6 @@ def test_only_what_is_stale_is_done_again(done: RunSpec) -> None:
     folder.update(identity=identity)
     assert execute(run, silent).steps == ("generate self-reconstruction@1", "evaluate self-reconstruction@1")
     again = read_scores(folder.scores_path).sort_values(list(COLUMNS[8:16])).reset_index(drop=True)
-    folder.scores_path.write_bytes(before)
-    first = read_scores(folder.scores_path).sort_values(list(COLUMNS[8:16])).reset_index(drop=True)
     assert again.equals(first)
 
 
@@ -130,6 +128,15 @@ def test_a_damaged_frame_is_found_and_made_again(done: RunSpec) -> None:
     frame.write_bytes(content[:-10])
     assert execute(run, silent).steps[0] == "generate cross-animation@1"
     assert frame.read_bytes() == content
+
+
+def test_damaged_scores_of_all_protocols_are_measured_again(done: RunSpec) -> None:
+    run = resolve(done)
+    path = RunFolder(run.folder).scores_path
+    content = path.read_bytes()
+    path.write_bytes(content[:-10])
+    assert execute(run, silent).steps == ("evaluate self-reconstruction@1", "evaluate cross-animation@1")
+    assert path.read_bytes() == content
 
 
 def test_one_protocol_of_a_finished_run_is_complete_too(done: RunSpec) -> None:

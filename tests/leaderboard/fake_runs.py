@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from bench.evaluation.scores import scores_frame, write_scores
 from bench.store import RunFolder
-from datasets.files import sha256_of, write_checksum
+from datasets.files import sha256_of
 from datasets.video_write import write_mp4
 
 SELF, CROSS, RELATIVE = "self-reconstruction@1", "cross-animation@1", "cross-animation-relative@1"
@@ -78,7 +78,6 @@ def write_run(root: Path, fake: FakeRun) -> Path:
     if fake.scores:
         rows = [r for p in fake.protocols for r in _scores(fake, p)]
         write_scores(scores_frame(fake.edit(rows)), folder)
-        write_checksum(folder / "scores.parquet")
     if fake.frames:
         for protocol in fake.protocols:
             _write_frames(root, folder, fake, protocol)

@@ -21,7 +21,8 @@ from bench.evaluation.select import find_metric, select_metrics
 from bench.testing.world import ToyWorld
 from datasets.base import OBSERVABILITY, Trial
 from datasets.clips import ArrayClip
-from datasets.errors import MissingInputError, UsageError
+from datasets.errors import MissingInputError, SuiteError, UsageError
+from datasets.files import checksum_path, verify_checksum
 from datasets.video_write import write_frames
 
 CROSS, SELF = "cross-animation@1", "self-reconstruction@1"
@@ -257,7 +258,18 @@ def test_files_keep_every_digit(world, tmp_path):
     assert Path(csv).read_text().splitlines()[0] == ",".join(COLUMNS)
     for path in (csv, parquet):
         pd.testing.assert_frame_equal(read_scores(path), scores, check_exact=True)
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["scores.csv", "scores.parquet"]
+        assert verify_checksum(path)
+    assert {p.name for p in (tmp_path / "out").iterdir() if p.suffix != ".sha256"} == {"scores.csv", "scores.parquet"}
     text = Path(csv).read_text().splitlines()
     value = scores.value[5]
     assert any(f",{value:.17g}," in line for line in text)
+
+
+def test_an_edited_scores_file_is_refused_and_one_without_a_checksum_is_read(world, tmp_path):
+    scores = score_pairs(blurred(world, CROSS), world, CROSS, world.pairs(CROSS).pairs, PIXEL, {"run": "r", "seed": 0})
+    for path in write_scores(scores, tmp_path):
+        path.write_bytes(path.read_bytes() + b"\n")
+        with pytest.raises(SuiteError, match=f"{path.name} does not match its checksum"):
+            read_scores(path)
+    checksum_path(tmp_path / "scores.csv").unlink()
+    assert len(read_scores(tmp_path / "scores.csv")) == len(scores)
