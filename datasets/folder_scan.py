@@ -106,7 +106,7 @@ def _named(found: list[Candidate], folder: Path) -> list[Candidate]:
     plain = [
         "/".join(p.with_suffix("").parts if c.path.is_file() else p.parts) for c, p in zip(found, places, strict=True)
     ]
-    out = []
+    out: list[Candidate] = []
     for candidate, place, name in zip(found, places, plain, strict=True):
         unique = name if plain.count(name) == 1 else place.as_posix()
         # "+" is kept for parts of clips ("name+val").

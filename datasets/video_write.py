@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -129,7 +129,7 @@ def _encode(
     count = 0
     # FFmpeg opens the file itself and would report a full disk under its own name.
     with storage_errors(path), temporary.open("wb") as file, av.open(file, "w", format="mp4") as container:
-        container.flags |= av.container.Flags.bitexact.value
+        container.flags |= cast(int, av.container.Flags.bitexact.value)
         if metadata:
             container.metadata["comment"] = canonical_json(metadata)
         stream = _video_stream(container, rate, shape)
@@ -139,7 +139,7 @@ def _encode(
                 raise GenerationError(f"frame {count - 1} for {path} is {frame.shape}, the first one is {shape}")
             picture = av.VideoFrame.from_ndarray(_even(draw_label(frame, label) if label else frame), format="rgb24")
             picture.pts, picture.time_base = count - 1, 1 / rate
-            container.mux(stream.encode(convert.reformat(picture, format="yuv420p", dst_colorspace="ITU709")))
+            container.mux(stream.encode(convert.reformat(picture, format="yuv420p", dst_colorspace=_BT709)))
         container.mux(stream.encode(None))
     return count
 
