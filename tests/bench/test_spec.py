@@ -186,7 +186,7 @@ def test_a_checkpoint_replaces_training_in_the_identity(toys: Path, tmp_path: Pa
     file.write_bytes(b"one")
     first = resolve(replace(TOY, checkpoint=file))
     assert not first.trains
-    assert set(first.identity.parts) == {"code", "config", "checkpoint"}
+    assert set(first.identity.parts) == {"annotations", "code", "config", "checkpoint"}
     assert first.identity == resolve(replace(TOY, checkpoint=file, seed=5)).identity
     file.write_bytes(b"two")
     assert first.identity.training != resolve(replace(TOY, checkpoint=file)).identity.training
