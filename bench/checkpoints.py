@@ -9,10 +9,8 @@ the step. ``best.pt`` and ``final.pt`` carry no optimisers.
 from __future__ import annotations
 
 import itertools
-import json
 import pickle
 import re
-import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,13 +20,14 @@ import torch
 
 from datasets.errors import MissingInputError, SuiteError, TrainingError, UsageError
 from datasets.files import (
-    atomic_path,
+    checked_path,
     checksum_path,
     digest,
     sha256_file,
+    stated_checksums,
     storage_errors,
     sweep_temporaries,
-    write_text,
+    verify_checksum,
 )
 
 if TYPE_CHECKING:
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
 SCHEMA = 1
 KEEP = 2
 _STEP_NAME = re.compile(r"step-(\d+)-(\d+)\.pt")
-_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32"}
-_DTYPES |= {"I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool"}
 
 
 class DamagedCheckpoint(SuiteError):
@@ -51,24 +48,11 @@ class DamagedCheckpoint(SuiteError):
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     """Write a state atomically, with its SHA-256 in ``<name>.sha256``.
 
-    While an older file is being replaced the side file states both hashes, so that a kill between the two renames
-    leaves a file that can be verified.
-
     Raises:
         StorageError: full disk or a folder that cannot be written; the old file is as it was.
     """
-    with atomic_path(path) as temporary:
+    with checked_path(path) as temporary:
         torch.save(dict(state), temporary)
-        new = sha256_file(temporary)
-        before = _stated_hashes(path) if path.exists() else []
-        write_text(checksum_path(path), "".join(f"{h}  {path.name}\n" for h in (new, *before[:1])))
-    if before:
-        write_text(checksum_path(path), f"{new}  {path.name}\n")
-
-
-def _stated_hashes(path: Path) -> list[str]:
-    side = checksum_path(path)
-    return [line.split()[0] for line in side.read_text().splitlines() if line.strip()] if side.is_file() else []
 
 
 def load_checkpoint(path: str | Path, needs_checksum: bool = False) -> dict[str, Any]:
@@ -85,7 +69,7 @@ def load_checkpoint(path: str | Path, needs_checksum: bool = False) -> dict[str,
     path = Path(path)
     if not path.is_file():
         raise MissingInputError(f"the checkpoint {path} does not exist", "give the path of a checkpoint file")
-    stated = _stated_hashes(path)
+    stated = stated_checksums(path)
     if (stated or needs_checksum) and sha256_file(path) not in stated:
         raise DamagedCheckpoint(f"{path} is damaged: its bytes are not those that {checksum_path(path).name} states")
     if path.suffix == ".safetensors":
@@ -108,25 +92,17 @@ def load_checkpoint(path: str | Path, needs_checksum: bool = False) -> dict[str,
 
 
 def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
-    """Tensors of a ``.safetensors`` file: 8 bytes header length, a JSON header, then the raw little-endian values.
+    """Tensors of a ``.safetensors`` file.
 
     Raises:
         DamagedCheckpoint: it does not follow that format.
     """
-    data = path.read_bytes()
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     try:
-        (length,) = struct.unpack_from("<Q", data)
-        header = json.loads(data[8 : 8 + length])
-        header.pop("__metadata__", None)
-        body = memoryview(bytearray(data[8 + length :]))
-        found = {}
-        for name, entry in header.items():
-            begin, end = entry["data_offsets"]
-            dtype = getattr(torch, _DTYPES[entry["dtype"]])
-            flat = torch.frombuffer(body[begin:end], dtype=dtype) if end > begin else torch.empty(0, dtype=dtype)
-            found[name] = flat.clone().reshape(entry["shape"])
-        return found
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        return load_file(path)
+    except SafetensorError as error:
         raise DamagedCheckpoint(f"{path} is no safetensors file: {error}") from error
 
 
@@ -291,4 +267,4 @@ class Checkpoints:
 
     def whole(self, path: Path) -> bool:
         """Whether ``best.pt`` or ``final.pt`` is there with the bytes that were written."""
-        return path.is_file() and sha256_file(path) in _stated_hashes(path)
+        return verify_checksum(path)
