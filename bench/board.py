@@ -34,8 +34,9 @@ def run_with_board(spec: RunSpec, resume: bool = True) -> tuple[Run, Done]:
     Raises:
         SuiteError: as :func:`bench.spec.resolve` and :func:`bench.run.execute` do.
     """
-    run = resolve(spec)
     with terminable(), Progress() as progress:
+        run = resolve(spec, progress)
+        say_findings(run)
         try:
             done = execute(run, progress, resume)
         except SuiteError:
@@ -49,14 +50,22 @@ def run_with_board(spec: RunSpec, resume: bool = True) -> tuple[Run, Done]:
 
 
 def sanity_runs(run: Run) -> list[Run]:
-    """The suite's own sanity rows for a run's data set, preset and protocols, as runs of their own."""
+    """The suite's own sanity rows that a run's data can show, as runs of their own."""
     plain = replace(
         run.spec, variant="", mode="", overrides={}, seed=0, checkpoint=None, protocols=tuple(run.protocols),
         device="cpu", precision="fp32", track="none", online=False,
     )  # fmt: skip
     names = [name for name, entry in registry.entries("methods").items() if not entry.distribution]
     rows = [name for name in names if name != run.method_spec.name and registry.get("methods", name).sanity]
-    return [resolve(replace(plain, method=name)) for name in rows]
+    return [row for row in (resolve(replace(plain, method=name)) for name in rows) if _can_show(row)]
+
+
+def _can_show(row: Run) -> bool:
+    """Whether the data have what a row is made of: real videos have no photo without the person, for instance."""
+    if row.method_spec.oracle != "background":
+        return True  # protocols without the truth that a row needs are left out of it (see bench.standing)
+    protocol, listed = next(iter(row.protocols.items()))
+    return not listed.pairs or row.dataset.open(protocol, listed.pairs[0]).source_background is not None
 
 
 def complete_sanity_rows(run: Run, progress: Progress) -> int:
@@ -102,6 +111,12 @@ def _start_worker() -> None:
             os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def say_findings(run: Run) -> None:
+    """Say on stderr which files of the data set were left out, and what else it found."""
+    for finding in run.dataset.findings():
+        _warn(finding)
 
 
 def _warn(text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,8 +103,11 @@ class Run:
         return method
 
 
-def resolve(spec: RunSpec) -> Run:
+def resolve(spec: RunSpec, progress: Callable[[int, int, str], None] | None = None) -> Run:
     """Validate everything that can be validated without work, and say what the run is and where it lies.
+
+    Args:
+        progress: told of the decoding of a data set whose splits depend on which of its videos can be used.
 
     Raises:
         UsageError: an unknown name (with the nearest), a wrong value or an unsuitable combination.
@@ -117,6 +120,8 @@ def resolve(spec: RunSpec) -> Run:
     config = build_config(method, spec.preset, variant, spec.overrides)
     checkpoint = _checkpoint_hash(method, spec.checkpoint)
     dataset = open_dataset(spec.dataset, spec.preset, spec.annotation_class)
+    if progress is not None:
+        dataset.prepare((), (), progress)
     protocols, left_out = _resolve_protocols(method, mode, dataset, spec.protocols)
     identity = training_identity(method, config, dataset, spec.seed, spec.precision, checkpoint)
     name = method.name + (f"+{variant}" if variant else "")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.evaluation.select import find_metric
+from bench.evaluation.select import find_metric, select_metrics
 from bench.protocols import headline_metrics
 from bench.store import RunFolder
 from datasets.errors import SuiteError
@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
+    from bench.evaluation.base import MetricSpec
+
 
 def headline_tables(folders: Sequence[RunFolder]) -> list[Table]:
     """One table a protocol: a row a run (its own row first), a column a headline metric.
 
-    Runs without scores are left out; a metric that has no value shows ``-``.
+    Runs without scores are left out; a metric that has no value shows ``-``, and none where no run has one.
     """
     from bench.evaluation.scores import ALL, read_scores
 
@@ -35,13 +37,14 @@ def _table(protocol: str, frames: Sequence[tuple[dict[str, Any], pd.DataFrame]])
     from rich.markup import escape
     from rich.table import Table
 
-    metrics = [find_metric(metric) for metric in headline_metrics()]
+    metrics = _columns([scores[scores["protocol"] == protocol] for _, scores in frames])
     title = f"{protocol} · {frames[0][0]['protocols'][protocol]['hash']} · {frames[0][0]['dataset']}"
     table = Table(title=escape(title), title_justify="left")
     table.add_column("row")
     for metric in metrics:
         arrow = {"lower": " ↓", "higher": " ↑"}.get(metric.direction, "")
-        table.add_column(metric.name + arrow, justify="right")
+        name = metric.name if metric.profile == "default" else metric.id
+        table.add_column(name + arrow, justify="right")
     for record, scores in frames:
         rows = scores[scores["protocol"] == protocol]
         for mode in dict.fromkeys(rows["mode"]):
@@ -50,6 +53,19 @@ def _table(protocol: str, frames: Sequence[tuple[dict[str, Any], pd.DataFrame]])
             cells = [_value(rows, mode, metric.name, metric.profile) for metric in metrics]
             table.add_row(escape(label), *cells, style=None if record["method_card"]["sanity"] else "bold")
     return table
+
+
+def _columns(frames: Sequence[pd.DataFrame]) -> list[MetricSpec]:
+    """The headline metrics that some row has a value of, then the profiles that stand in where truth is missing."""
+
+    def has_value(metric: MetricSpec) -> bool:
+        return any(
+            rows[(rows["metric"] == metric.name) & (rows["profile"] == metric.profile)]["value"].notna().any()
+            for rows in frames
+        )
+
+    stand_ins = [metric for metric in select_metrics() if metric.stands_in_for]
+    return [metric for metric in [*map(find_metric, headline_metrics()), *stand_ins] if has_value(metric)]
 
 
 def _value(rows: pd.DataFrame, mode: str, metric: str, profile: str) -> str:

@@ -12,6 +12,7 @@ import difflib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from datasets.annotations import present_kinds
 from datasets.base import SPLITS, Clip, Dataset, FrameStack, Pair, PairList, Trial
 from datasets.clips import SubClip
 from datasets.errors import MissingInputError, UsageError
@@ -53,7 +54,9 @@ class FolderDataset(Dataset):
         self._candidates = [(c, c.content()) for c in scan(self._folder)]
         content = digest(sorted((c.id, c.split, sha) for c, sha in self._candidates))
         self.slug = f"folder-{safe_name(self._folder.resolve().name, limit=40)}-{content[:8]}"
-        self.spec = SPEC if len(self._candidates) > 1 else dataclasses.replace(SPEC, protocols=(SELF,))
+        kinds = frozenset[str]().union(*(present_kinds(c.annotations) for c, _ in self._candidates))
+        protocols = SPEC.protocols if len(self._candidates) > 1 else (SELF,)
+        self.spec = dataclasses.replace(SPEC, kinds=kinds, protocols=protocols)
         self._content = content
         self._decoded: list[Decoded] = []
         self._splits: Splits = {}
@@ -105,11 +108,13 @@ class FolderDataset(Dataset):
         )
 
     def open(self, protocol: str, pair: Pair) -> Trial:
-        """Open one pair; the truth of ``self-reconstruction`` is the driving range itself."""
+        """Open one pair; the truth of ``self-reconstruction``, and what oracles see, is the driving range itself."""
         photo, whole = self.clip(pair.source), self.clip(pair.driving)
         driving = SubClip(whole, pair.start, pair.stop)
         source: FrameStack = photo.read([pair.source_frame], photo.kinds)
-        return Trial(pair, source, driving, reference=driving if protocol == SELF else None)
+        if protocol != SELF:
+            return Trial(pair, source, driving, reference=None)
+        return Trial(pair, source, driving, driving, dict.fromkeys(("target", "rel", "leak"), lambda: driving))
 
     def _photos(self) -> Sequence[Clip]:
         """Where cross-animation takes its photos: the test clips, or all clips where those show one person."""

@@ -34,6 +34,7 @@ def train(
     no_resume: opt.NoResume = False,
 ) -> None:
     """Train a method."""
+    from bench.board import say_findings
     from bench.launch import is_main
     from bench.outcome import terminable
     from bench.progress import Progress
@@ -46,12 +47,13 @@ def train(
         method, dataset, preset, variant, "", parse_set(overrides or []), seed, (), None,
         device, precision, track, online, runs, annotation_class,
     )  # fmt: skip
-    run = resolve(spec)
-    if not run.trains:
-        raise UsageError(f"{method} is not trained", f"bench run --method {method} --dataset {dataset} scores it")
-    if not is_main():
-        train_rank(run)
-        return
     with terminable(), Progress() as progress:
+        run = resolve(spec, progress if is_main() else None)
+        if not run.trains:
+            raise UsageError(f"{method} is not trained", f"bench run --method {method} --dataset {dataset} scores it")
+        if not is_main():
+            train_rank(run)
+            return
+        say_findings(run)
         done = execute(run, progress, resume=not no_resume, train_only=True)
     typer.echo(f"{networks_file(done.folder, done.folder.json)}" + ("" if done.steps else " (was complete)"))
