@@ -13,10 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from datasets.base import Array, Clip, Dataset, Pair, Trial
-from datasets.errors import GenerationError, StorageError, SuiteError
+from datasets.errors import StorageError, SuiteError
 from datasets.files import atomic_path, read_json, storage_errors, sweep_temporaries, write_json
 from datasets.video_write import FRAME_NAME, write_mp4
 
@@ -85,21 +83,6 @@ def is_whole(folder: Path) -> bool:
     except (SuiteError, OSError, KeyError, TypeError, ValueError):
         return False
     return bool(hasher.hexdigest() == manifest["sha256"])
-
-
-def read_pair(folder: Path) -> Iterator[Array]:
-    """The frames of a pair's folder, (H, W, 3) uint8, in order.
-
-    Raises:
-        GenerationError: a frame is missing or cannot be read.
-    """
-    import cv2
-
-    for i in range(int(read_json(folder / MANIFEST)["frames"])):
-        image = cv2.imread(str(folder / FRAME_NAME.format(i)), cv2.IMREAD_COLOR)
-        if image is None:
-            raise GenerationError(f"{folder / FRAME_NAME.format(i)} cannot be read", "run the same command again")
-        yield np.ascontiguousarray(image[..., ::-1])
 
 
 # -- what every run of a dataset shares --------------------------------------------------------------------------

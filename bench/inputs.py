@@ -215,5 +215,6 @@ class _SquaredClip(Clip):
         return len(self._clip) - self._first
 
     def read(self, indices: Sequence[int], kinds: frozenset[str] = frozenset()) -> FrameStack:
+        """See :meth:`datasets.base.Clip.read`."""
         index = [i + self._first for i in check_indices(self, indices)]
         return _squared(self._clip.read(index, kinds), self._side)

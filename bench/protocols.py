@@ -9,9 +9,6 @@ from bench import registry
 from bench.identity import protocol_hash
 from datasets.base import Dataset, Pair, PairList
 
-#: How frames come to the protocol's size (``datasets.letterbox``); the synthetic world renders at that size.
-RESIZE = "full-height square, area when shrinking, linear when enlarging"
-
 
 @dataclass(frozen=True)
 class Protocol:

@@ -47,13 +47,15 @@ def positions(n: int, batch: int, seed: int, stage: int, step: int) -> list[tupl
 
 # -- items -------------------------------------------------------------------------------------------------------
 class Items(Protocol):
-    """Training items of one stage. ``draw`` gives named arrays of one item; ``images`` names those that are RGB."""
+    """Training items of one stage; ``images`` names the arrays that are RGB."""
 
     images: frozenset[str]
 
     def __len__(self) -> int: ...
 
-    def draw(self, index: int, rng: np.random.Generator) -> dict[str, Array]: ...
+    def draw(self, index: int, rng: np.random.Generator) -> dict[str, Array]:
+        """Named arrays of one item."""
+        ...
 
 
 class FrameReader:

@@ -57,11 +57,6 @@ class RunFolder:
         return self.path / "run.json"
 
     @property
-    def log_path(self) -> Path:
-        """``train.jsonl``: one line per logged step."""
-        return self.path / "train.jsonl"
-
-    @property
     def checkpoints(self) -> Path:
         """Folder of the checkpoints."""
         return self.path / "checkpoints"

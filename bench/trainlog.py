@@ -6,12 +6,8 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from bench.tracking import Tracker
-
-LOG_NAME = "train.jsonl"
+from bench.tracking import LOG_NAME, Tracker
 
 
 class TrainLog:

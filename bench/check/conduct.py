@@ -159,6 +159,7 @@ class _Stream:
         self._next, self._chunks = advance, list[Any]()
 
     def advance(self) -> bool:
+        """Take the next chunk; False at the end."""
         chunk = self._next()
         if chunk is None:
             return False
@@ -166,6 +167,7 @@ class _Stream:
         return True
 
     def frames(self) -> Tensor:
+        """All frames so far, (N, 3, H, W) on the CPU."""
         return torch.cat(self._chunks)
 
 

@@ -25,7 +25,6 @@ SEED = 20_240_407
 #: Up to this many clusters the sign-flip test goes through all 2^n sign patterns.
 EXACT_UP_TO = 20
 _BLOCK = 1 << 14
-_ELEMENTS = 1 << 21
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,6 @@ class Interval:
     high: float
     n: int
     clusters: int
-
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether zero lies outside of the interval."""
-        return self.low > 0 or self.high < 0
 
 
 def mean_interval(

@@ -30,8 +30,7 @@ SPEC = DatasetSpec(
     synthetic=True,
     publishable=True,
 )
-#: the parts from back to front, and their labels in the canonical encodings
-PARTS = ("torso", "head", "left-hand", "right-hand")
+#: Labels of background, torso, head, left and right hand (from back to front) in the canonical encodings.
 _IUV = np.array([0, 2, 23, 4, 3], np.uint8)
 _PARSING20 = np.array([0, 5, 13, 14, 15], np.uint8)
 _PARSING6 = np.array([0, 2, 1, 5, 5], np.uint8)

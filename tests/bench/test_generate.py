@@ -14,11 +14,12 @@ import pytest
 import torch
 
 from bench.driving import ClipDriving, batch_of, uint8_frames
-from bench.frames import is_whole, read_pair, write_references
+from bench.frames import is_whole, write_references
 from bench.generate import animate, generate
 from bench.testing.toy import SPEC, ToyConfig
 from bench.testing.world import ToyWorld
 from datasets.errors import GenerationError, MissingInputError
+from datasets.video import open_video
 from datasets.video_write import read_mp4_metadata
 from methods.base import AnimateOptions, Method
 
@@ -91,7 +92,7 @@ def test_pairs_are_resumed_and_damaged_ones_made_again(world: ToyWorld, tmp_path
     assert go() == 14 and method.encoded == 2
     first = tmp_path / pairs[0].id
     assert is_whole(first) and '"plain"' in read_mp4_metadata(first / "preview.mp4")
-    assert np.array_equal(list(read_pair(first)), world.clip(pairs[0].driving).read(range(7)).rgb)
+    assert np.array_equal(list(open_video(first)), world.clip(pairs[0].driving).read(range(7)).rgb)
     (first / "000003.png").unlink()
     (tmp_path / ".tmp-1-left-over").mkdir()
     assert go() == 14 and method.encoded == 3 and is_whole(first)
@@ -105,7 +106,7 @@ def test_references_are_written_once(world: ToyWorld, tmp_path: Path) -> None:
     assert {p.name for p in shared.iterdir()} == {"source.png", "driving.mp4", "reference.mp4", "frames.json"}
     truth = world.open("cross-animation@1", pairs[0]).reference
     assert truth is not None
-    assert np.array_equal(list(read_pair(tmp_path / "frames" / pairs[0].id)), truth.read(range(7)).rgb)
+    assert np.array_equal(list(open_video(tmp_path / "frames" / pairs[0].id)), truth.read(range(7)).rgb)
     stamp = (shared / "driving.mp4").stat().st_mtime_ns
     write_references(world, "cross-animation@1", pairs, tmp_path)
     assert (shared / "driving.mp4").stat().st_mtime_ns == stamp

@@ -160,6 +160,7 @@ def test_help_and_a_complete_run_need_no_torch(toys: Path, tmp_path: Path) -> No
 
 def test_train_on_two_ranks_is_one_run(toys: Path, tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": f"{toys}:{Path(__file__).resolve().parents[3]}", "OMP_NUM_THREADS": "1"}
+    environment["PYTHONFAULTHANDLER"] = "1"
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "bench"]
     args = ["train", *TOY, *SHORT, "--runs", str(tmp_path / "runs")]
     done = subprocess.run([*command, *args], env=environment, capture_output=True, text=True, timeout=300, check=False)

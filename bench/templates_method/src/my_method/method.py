@@ -27,6 +27,7 @@ class Encoder(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Tensor:
+        """Features (B, width, H/4, W/4) of images (B, 3, H, W) in [0, 1]."""
         return self.layers(image * 2 - 1)
 
 
@@ -44,6 +45,7 @@ class Decoder(nn.Module):
         )
 
     def forward(self, source: Tensor, driving: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features (B, width, h, w) of both -> flow, mask and colour."""
         flow, mask, colour = self.layers(torch.cat([source, driving], 1)).float().split([2, 1, 3], 1)
         return 0.5 * flow.tanh(), mask.sigmoid(), colour.sigmoid()
 
