@@ -143,14 +143,6 @@ class TrainConfig(_Config):
     )
 
 
-class JointsConfig(_Config):
-    """A stage before the paper's, only where ``loss.joints`` is set: the detector learns BODY_25 joints (ours)."""
-
-    steps: Count = Field(default=2500, description="steps (ours)")
-    batch: Count = Field(default=16, description="pairs in a step, two frames each (ours)")
-    lr: Rate = Field(default=1e-3, description="Adam's learning rate; a tenth in the last fifth (ours)")
-
-
 class AVDConfig(_Config):
     """Stage 2: animation via disentanglement."""
 
@@ -182,7 +174,6 @@ class TPSConfig(_Config):
     inpainting: InpaintingConfig = InpaintingConfig()
     loss: LossConfig = LossConfig()
     train: TrainConfig = TrainConfig()
-    joints: JointsConfig = JointsConfig()
     avd: AVDConfig = AVDConfig()
     init: str = Field(
         default="", pattern=r"^[a-z0-9-]*$", description="shipped checkpoint that training begins from, or empty (ours)"

@@ -87,19 +87,12 @@ class TPS(Method):
         pairs = PairItem(ordered=not taught)  # without order: what time_flip does to plain frames
         needs = frozenset({"keypoints"}) if taught else frozenset()
         drifting = ("kp_detector",) if a.detector_train_mode else ()
-        first = (self._joints_stage(pairs, needs),) if taught else ()
         return (
-            *first,
             Stage("reconstruction", pairs, t.batch, t.steps, {"generator": generator}, needs, augment),
             Stage(
                 "avd", PairItem(), a.batch, a.steps, {"avd": avd}, augment=augment, keep_train=drifting, validate=False
             ),
         )
-
-    def _joints_stage(self, pairs: PairItem, needs: frozenset[str]) -> Stage:
-        j = self.config.joints
-        player = Player(("kp_detector",), lr=j.lr, milestones=(j.steps * 4 // 5,))
-        return Stage("joints", pairs, j.batch, j.steps, {"detector": player}, needs, validate=False)
 
     def initial_checkpoint(self) -> Path | None:
         """The shipped checkpoint that the ``init`` field names.
@@ -140,11 +133,6 @@ class TPS(Method):
         height, width = batch["source"].shape[2:]
         box = Letterbox(height, width, self.config.multiple)
         source, driving = box.pad(batch["source"]), box.pad(batch["driving"])
-        if stage.name == "joints":
-            kp_source, kp_driving = self.nets["kp_detector"](torch.cat([source, driving])).chunk(2)
-            loss = self._teach(kp_source, kp_driving, batch, box)
-            update("detector", loss)
-            return {"joints": loss.item()}
         if stage.name == "avd":
             loss = avd_loss(self.nets, source, driving, self.config.avd.random_scale)
             update("avd", loss)
