@@ -104,11 +104,6 @@ class LossConfig(_Config):
     equivariance: Weight = Field(default=10, description="weight of eq. 10 (official code)")
     warp: Weight = Field(default=10, description="weight of eq. 13 (official code)")
     background: Weight = Field(default=10, description="weight of eq. 12 (official code)")
-    joints: Weight = Field(
-        default=0,
-        description="weight of an L1 between the points and the BODY_25 joints of annotated training frames "
-        "(ours; not in the paper, which learns points without annotation; needs K = 5, excludes augmentation)",
-    )
     l1: Weight = Field(default=0, description="weight of a plain L1 on the image (ours; not in the paper)")
 
 
@@ -178,15 +173,6 @@ class TPSConfig(_Config):
     init: str = Field(
         default="", pattern=r"^[a-z0-9-]*$", description="shipped checkpoint that training begins from, or empty (ours)"
     )
-
-    @model_validator(mode="after")
-    def _joints_fit(self) -> Self:
-        t = self.train
-        if self.loss.joints and (self.num_tps != 5 or t.hflip or t.jitter):
-            raise ValueError(
-                "loss.joints needs num_tps = 5 (25 points, 25 joints), train.hflip = 0 and train.jitter = 0"
-            )
-        return self
 
     @model_validator(mode="after")
     def _levels_fit(self) -> Self:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.layers.letterbox import Letterbox
 from methods.layers.perceptual import PerceptualLoss
 from methods.tps.background import consistency
 from methods.tps.config import LossConfig, TrainConfig
@@ -36,24 +34,6 @@ def equivariance_loss(spline: ThinPlateSpline, kp_driving: Tensor, kp_transforme
     return F.l1_loss(spline(kp_transformed.unsqueeze(1))[:, 0], kp_driving)
 
 
-#: BODY_25 joints in the order of the detector's points: one spline each for head, right and left upper body, legs.
-JOINTS = (0, 15, 16, 17, 18, 1, 2, 3, 4, 9, 8, 5, 6, 7, 12, 10, 11, 22, 23, 24, 13, 14, 19, 20, 21)
-
-
-def joints_loss(points: Tensor, keypoints: Tensor, box: Letterbox) -> Tensor:
-    """mean |kp - joint| in network coordinates (ours): teaches every point one BODY_25 joint, so that a point means the
-    same on everybody. Joints outside the frame count as where the frame's border is nearest.
-
-    Args:
-        points: (B, 25, 2) network coordinates (x, y).
-        keypoints: (B, 135, 3) canonical key points in pixels of the frame before ``box`` padded it.
-    """
-    left, right, top, bottom = box.margins
-    sides = keypoints.new_tensor([box.width + left + right - 1, box.height + top + bottom - 1])
-    joints = keypoints[:, list(JOINTS), :2] + keypoints.new_tensor([left, top])
-    return F.l1_loss(points, (2 * joints / sides - 1).clamp(-1, 1))
-
-
 def reconstruction_losses(
     nets: nn.ModuleDict,
     config: LossConfig,
@@ -62,14 +42,12 @@ def reconstruction_losses(
     driving: Tensor,
     drop: float,
     use_background: bool,
-    teacher: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> dict[str, Tensor]:
     """Weighted terms of stage 1 (paper eq. 14) on (B, 3, H, W) frames; terms of weight 0 are left out.
 
     Args:
         drop: spline dropout probability.
         use_background: whether the background predictor (where there is one) takes part yet.
-        teacher: (source points, driving points) -> loss on them before its weight ``config.joints``.
     """
     generator: Any = nets["inpainting_network"]
     dense: Any = nets["dense_motion_network"]
@@ -87,8 +65,6 @@ def reconstruction_losses(
     prediction, _ = generator(features, source, motion)
 
     terms = {}
-    if teacher is not None:
-        terms["joints"] = config.joints * teacher(kp_source, kp_driving)
     if config.perceptual:
         terms["perceptual"] = config.perceptual * perceptual(prediction, driving)
     if config.l1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ from methods.tps.config import TPSConfig
 from methods.tps.dense_motion import DenseMotionNetwork
 from methods.tps.inpainting import InpaintingNetwork
 from methods.tps.keypoints import POINTS_PER_TPS, HeatmapDetector, KeypointDetector
-from methods.tps.losses import avd_loss, dropout_probability, joints_loss, reconstruction_losses
+from methods.tps.losses import avd_loss, dropout_probability, reconstruction_losses
 
 if TYPE_CHECKING:
     from methods.base import Batch
@@ -82,13 +81,10 @@ class TPS(Method):
         avd = Player(
             ("avd_network",), lr=a.lr, betas=(0.5, 0.999), milestones=tuple(a.steps * m // 100 for m in a.milestones)
         )
-        taught = bool(self.config.loss.joints)
-        augment = Augment() if taught else Augment(t.hflip, t.time_flip, t.jitter, t.jitter, t.jitter, t.jitter)
-        pairs = PairItem(ordered=not taught)  # without order: what time_flip does to plain frames
-        needs = frozenset({"keypoints"}) if taught else frozenset()
+        augment = Augment(t.hflip, t.time_flip, t.jitter, t.jitter, t.jitter, t.jitter)
         drifting = ("kp_detector",) if a.detector_train_mode else ()
         return (
-            Stage("reconstruction", pairs, t.batch, t.steps, {"generator": generator}, needs, augment),
+            Stage("reconstruction", PairItem(), t.batch, t.steps, {"generator": generator}, augment=augment),
             Stage(
                 "avd", PairItem(), a.batch, a.steps, {"avd": avd}, augment=augment, keep_train=drifting, validate=False
             ),
@@ -140,21 +136,10 @@ class TPS(Method):
         epoch = info.step * self.config.train.epochs // max(info.total, 1)
         drop = dropout_probability(self.config.train, epoch)
         background = epoch >= self.config.background.start_epoch
-        teacher = None
-        if self.config.loss.joints:
-            teacher = partial(self._teach, batch=batch, box=box)
-        terms = reconstruction_losses(
-            self.nets, self.config.loss, self.perceptual(), source, driving, drop, background, teacher
-        )
+        terms = reconstruction_losses(self.nets, self.config.loss, self.perceptual(), source, driving, drop, background)
         update("generator", torch.stack(list(terms.values())).sum())
         values = torch.stack([t.detach() for t in terms.values()]).tolist()
         return dict(zip(terms, values, strict=True))
-
-    @staticmethod
-    def _teach(kp_source: Tensor, kp_driving: Tensor, batch: Batch, box: Letterbox) -> Tensor:
-        """:func:`joints_loss` of both frames."""
-        source = joints_loss(kp_source, batch["source/keypoints"], box)
-        return source + joints_loss(kp_driving, batch["driving/keypoints"], box)
 
     # -- animation -----------------------------------------------------------------------------------------------
     def _networks(self, dtype: torch.dtype) -> Networks:
