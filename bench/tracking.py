@@ -20,6 +20,8 @@ from datasets.files import safe_name, storage_errors
 
 LOG_NAME = "train.jsonl"
 PROJECT = "motion-transfer-bench"
+#: Beside ConnectionError, what W&B raises (from private modules) where its own process is gone.
+_GONE = frozenset({"HandleAbandonedError", "MailboxClosedError"})
 
 
 class Tracker(Protocol):
@@ -265,7 +267,7 @@ class WandbTracker:
         """After a failure: let go of the run. Where W&B's own process is gone, its exit hook would only print a
         traceback about that at the end, so it is taken down now."""
         self._run = None
-        if isinstance(error, ConnectionError):
+        if isinstance(error, ConnectionError) or type(error).__name__ in _GONE:
             import wandb
 
             with suppress(Exception):

@@ -115,20 +115,28 @@ seen = []
 sys.addaudithook(lambda event, args: seen.append((event, args[1:] if event == "socket.connect" else args))
                  if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname") else None)
 from bench.tracking import open_tracker
-folder, kill, online = Path(sys.argv[1]), sys.argv[2] == "kill", sys.argv[2] == "online"
-tracker = open_tracker("wandb", folder, online)
+folder, how = Path(sys.argv[1]), sys.argv[2]
+tracker = open_tracker("wandb", folder, how == "online")
+
+
+def kill():
+    for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))):
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text().split()
+        except OSError:
+            continue
+        if stat[1].startswith("(wandb-core") and int(stat[3]) == os.getpid():
+            os.kill(pid, 9)
+            print("killed")
+
+
 tracker.start({"method": "toy", "config": {"lr": 0.1}, "identity": {"parts": {"code": None}}})
 for step in range(30):
-    if kill and step == 10:
-        for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))):
-            try:
-                stat = Path(f"/proc/{pid}/stat").read_text().split()
-            except OSError:
-                continue
-            if stat[1].startswith("(wandb-core") and int(stat[3]) == os.getpid():
-                os.kill(pid, 9)
-                print("killed")
+    if how == "kill" and step == 10:
+        kill()
     tracker.log({"loss": 1 / (step + 1), "bad": float("nan")}, step)
+if how == "kill-at-the-end":
+    kill()
 tracker.finish("complete")
 remote = [s for s in seen if s[0] != "socket.connect" or not isinstance(s[1][0], (str, bytes))]
 print("remote", remote)
@@ -158,9 +166,10 @@ def test_offline_opens_no_connection_and_writes_only_into_the_run(tmp_path: Path
     assert not [p for p in (tmp_path / "home").rglob("*") if p.is_file()]
 
 
-def test_a_killed_wandb_changes_nothing_but_one_warning(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["kill", "kill-at-the-end"])
+def test_a_killed_wandb_changes_nothing_but_one_warning(tmp_path: Path, how: str) -> None:
     pytest.importorskip("wandb")
-    done = run_wandb(tmp_path / "run", "kill")
+    done = run_wandb(tmp_path / "run", how)
     assert done.returncode == 0
     assert "killed" in done.stdout
     assert done.stderr.count("\n") == 1 and done.stderr.startswith("warning: W&B tracking stopped")
