@@ -12,32 +12,16 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from bench.testing.driving import TensorDriving
 from methods.base import AnimateOptions
 from methods.tps.config import TPSConfig
 from methods.tps.method import TPS
-
-
-class Frames:
-    """A tensor of frames as driving video."""
-
-    fps = 25.0
-
-    def __init__(self, frames: Tensor) -> None:
-        self.frames = frames
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    def chunks(self, size: int = 8, start: int = 0, stop: int | None = None) -> Iterator[dict[str, Tensor]]:
-        """Frames in order, at most ``size`` at a time."""
-        for i in range(start, len(self) if stop is None else stop, size):
-            yield {"rgb": self.frames[i : i + size]}
 
 
 @torch.no_grad()
@@ -58,7 +42,7 @@ def plain(method: TPS, source: Tensor, driving: Tensor) -> Tensor:
 def streamed(method: TPS, source: Tensor, driving: Tensor, precision: str) -> Tensor:
     """Animate through the method's own interface."""
     options = AnimateOptions("standard", precision=precision)
-    return torch.cat(list(method.animate(method.encode({"rgb": source}), Frames(driving), options)))
+    return torch.cat(list(method.animate(method.encode({"rgb": source}), TensorDriving(driving), options)))
 
 
 def psnr(a: Tensor, b: Tensor) -> float:

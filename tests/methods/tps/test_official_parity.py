@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.testing.driving import TensorDriving
 from methods.base import AnimateOptions
 from methods.layers.antialias import AntiAlias
 from methods.tps.background import consistency
@@ -143,21 +144,11 @@ def test_random_transform(images: Any, golden: Any) -> None:
 
 def test_animation_in_standard_mode_is_the_official_output(method: TPS, images: Any) -> None:
     source, driving = images
-
-    class One:
-        fps = 25.0
-
-        def __len__(self) -> int:
-            return 1
-
-        def chunks(self, size: int = 8, start: int = 0, stop: int | None = None) -> Any:
-            yield {"rgb": driving}
-
     with torch.no_grad():
         dense: Any = method.nets["dense_motion_network"]
         inpainting: Any = method.nets["inpainting_network"]
         kp_source, kp_driving = method.nets["kp_detector"](source), method.nets["kp_detector"](driving)
         motion = dense(dense.down(source), kp_source, kp_driving)
         expected, _ = inpainting(inpainting.encode(source), source, motion)
-    (ours,) = method.animate(method.encode({"rgb": source}), One(), AnimateOptions("standard"))
+    (ours,) = method.animate(method.encode({"rgb": source}), TensorDriving(driving), AnimateOptions("standard"))
     assert (ours - expected).abs().mean() < 1e-4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from bench.testing.driving import TensorDriving
 from datasets.errors import MissingInputError, UsageError
 from methods.base import PRESETS, AnimateOptions, StepInfo
 from methods.tps.animate import hull_area, relative_scale
@@ -37,25 +37,9 @@ def build(preset: str = "tiny", **overrides: Any) -> TPS:
     return TPS(TPSConfig.model_validate(nested))
 
 
-class Frames:
-    """A tensor as driving video."""
-
-    fps = 25.0
-
-    def __init__(self, frames: Tensor) -> None:
-        self.frames = frames
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    def chunks(self, size: int = 8, start: int = 0, stop: int | None = None) -> Iterator[dict[str, Tensor]]:
-        for i in range(start, len(self) if stop is None else stop, size):
-            yield {"rgb": self.frames[i : i + size]}
-
-
 def animate(method: TPS, source: Tensor, driving: Tensor, mode: str, **options: Any) -> Tensor:
     state = method.encode({"rgb": source})
-    return torch.cat(list(method.animate(state, Frames(driving), AnimateOptions(mode, **options))))
+    return torch.cat(list(method.animate(state, TensorDriving(driving), AnimateOptions(mode, **options))))
 
 
 @pytest.fixture(scope="module")
