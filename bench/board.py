@@ -15,7 +15,7 @@ from bench import registry
 from bench.outcome import terminable
 from bench.progress import Progress, silent
 from bench.run import Done, execute
-from bench.spec import Run, RunSpec, resolve
+from bench.spec import Run, RunSpec, can_show, resolve
 from bench.standing import is_complete
 from bench.store import RunFolder
 from datasets.errors import SuiteError
@@ -52,18 +52,23 @@ def run_with_board(spec: RunSpec, resume: bool = True) -> tuple[Run, Done]:
 def sanity_runs(run: Run) -> list[Run]:
     """The suite's own sanity rows that a run's data can show, as runs of their own."""
     plain = replace(
-        run.spec, variant="", mode="", overrides={}, seed=0, checkpoint=None, protocols=tuple(run.protocols),
+        run.spec, variant="", mode="", overrides={}, seed=0, checkpoint=None,
         device="cpu", precision="fp32", track="none", online=False,
     )  # fmt: skip
     names = [name for name, entry in registry.entries("methods").items() if not entry.distribution]
-    rows = [name for name in names if name != run.method_spec.name and registry.get("methods", name).sanity]
-    return [row for row in (resolve(replace(plain, method=name)) for name in rows) if _can_show(row)]
+    rows = []
+    for method in (registry.get("methods", name) for name in names if name != run.method_spec.name):
+        protocols = tuple(name for name, listed in run.protocols.items() if can_show(method, listed.target))
+        if method.sanity and protocols:
+            row = resolve(replace(plain, method=method.name, protocols=protocols))
+            rows += [row] if _has_background(row) else []
+    return rows
 
 
-def _can_show(row: Run) -> bool:
-    """Whether the data have what a row is made of: real videos have no photo without the person, for instance."""
+def _has_background(row: Run) -> bool:
+    """Whether the data have the photo without the person, where a row is made of it: real videos do not."""
     if row.method_spec.oracle != "background":
-        return True  # protocols without the truth that a row needs are left out of it (see bench.standing)
+        return True
     protocol, listed = next(iter(row.protocols.items()))
     return not listed.pairs or row.dataset.open(protocol, listed.pairs[0]).source_background is not None
 

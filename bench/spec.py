@@ -221,6 +221,11 @@ def suits(method: MethodSpec, mode: str, target: str | None) -> bool:
     return method.modes[mode].split("/")[0] == target.split("/")[0]
 
 
+def can_show(method: MethodSpec, target: str | None) -> bool:
+    """Whether a protocol has what a row is made of: a row made from the truth cannot stand where there is none."""
+    return target is not None or method.oracle in ("", "background")
+
+
 def _resolve_protocols(
     method: MethodSpec, mode: str, dataset: Dataset, asked: Sequence[str]
 ) -> tuple[dict[str, PairList], dict[str, str]]:
@@ -232,13 +237,16 @@ def _resolve_protocols(
     left_out: dict[str, str] = {}
     for name in names:
         pairs = dataset.pairs(name)
-        if suits(method, mode, pairs.target):
+        if not can_show(method, pairs.target):
+            left_out[name] = f"these data have no truth, which {method.name} is made of"
+        elif suits(method, mode, pairs.target):
             chosen[name] = pairs
         else:
             left_out[name] = f"its target is {pairs.target}, {method.name}[{mode}] aims at {method.modes[mode]}"
     if asked and left_out:
         name, reason = next(iter(left_out.items()))
-        others = [m for m in method.modes if suits(method, m, dataset.pairs(name).target)]
+        target = dataset.pairs(name).target
+        others = [m for m in method.modes if suits(method, m, target) and can_show(method, target)]
         raise UsageError(f"{name} does not suit {method.name}: {reason}", f"try --mode {others[0]}" if others else "")
     return chosen, left_out
 

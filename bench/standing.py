@@ -43,13 +43,7 @@ def parts_of(run: Run, record: dict[str, Any]) -> list[Part]:
     return [
         Part(Protocol(run.dataset, listed, run.spec.preset), name + suffix, mode)
         for name, listed in run.protocols.items()
-        if _has_truth_for(run, listed.target)
     ]
-
-
-def _has_truth_for(run: Run, target: str | None) -> bool:
-    """A row made from the truth cannot stand where there is none."""
-    return target is not None or run.method_spec.oracle in ("", "background")
 
 
 def is_complete(run: Run, metrics: Sequence[MetricSpec] | None = None, train_only: bool = False) -> bool:

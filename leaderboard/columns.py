@@ -38,6 +38,7 @@ class Column:
         direction: ``lower``, ``higher`` or ``none``.
         headline: stands in the first table; the others in the full one.
         flagged: why a frozen or faded video can win it ("" = it cannot).
+        stand_in: measured only where the data lack what another profile of the metric needs.
     """
 
     key: ColumnKey
@@ -48,6 +49,7 @@ class Column:
     formula: str = ""
     unit: str = ""
     flagged: str = ""
+    stand_in: bool = False
 
     @property
     def id(self) -> str:
@@ -95,7 +97,7 @@ def make_columns(keys: Iterable[ColumnKey], cards: Mapping[str, MetricSpec]) -> 
             return Column(key, f"{key.metric} (this metric is not installed here)", "none", headline=False)
         return Column(
             key, card.title, card.direction, card.headline and key.region in ("whole", "seen"),
-            card.family, card.formula, card.unit, card.flagged,
+            card.family, card.formula, card.unit, card.flagged, bool(card.stands_in_for),
         )  # fmt: skip
 
     def rank(c: Column) -> tuple[bool, int, int, ColumnKey]:

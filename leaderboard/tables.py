@@ -109,8 +109,11 @@ class Board:
 
     @property
     def headline(self) -> list[Column]:
-        """Columns of the first table; all of them where no headline metric was computed."""
-        return [c for c in self.columns if c.headline] or self.columns
+        """Columns of the first table: the headline metrics that some row has a number of, and what stands in for the
+        others on real videos; where there is no number at all, the headline metrics, else everything."""
+        measured = [c for c in self.columns if any(r.cells[c.key].interval is not None for r in self.rows)]
+        shown = [c for c in measured if c.headline] + [c for c in measured if c.stand_in]
+        return shown or [c for c in self.columns if c.headline] or self.columns
 
     @property
     def stills(self) -> dict[str, Row]:
@@ -140,8 +143,9 @@ def setting_of(run: RunData, protocol: str) -> Setting:
 
 def _row_key(run: RunData, mode: str) -> tuple[str, ...]:
     """Runs with this in common are one row; they differ in the training seed, or are older attempts."""
-    overrides = json.dumps(run.section("overrides"), sort_keys=True, default=str)
-    return run.method, run.text("variant"), mode, overrides if overrides != "{}" else "", run.text("trained")
+    changed = sorted(run.section("overrides").items())
+    overrides = ", ".join(f"{key}={json.dumps(value, sort_keys=True, default=str)}" for key, value in changed)
+    return run.method, run.text("variant"), mode, overrides, run.text("trained")
 
 
 def _newest(runs: Iterable[RunData]) -> list[RunData]:

@@ -28,6 +28,10 @@ PROTOCOL_TEXT = {
     "cross-place": "Camera distance and position of source and driving person differ by known amounts.",
     "cross-shape": "The body shapes of source and driving person differ by known amounts.",
 }
+NO_TRUTH_TEXT = (
+    "A photo of one person is animated with the motion of another. Nobody filmed that, so there is no truth: look at "
+    "the videos; only what needs no reference is measured."
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,15 @@ class BoardView:
     @property
     def intro(self) -> str:
         """One sentence on the protocol."""
-        return PROTOCOL_TEXT.get(self.board.setting.name, "")
+        name = self.board.setting.name
+        if name == "cross-animation" and self.board.info.get("target", "") is None:
+            return NO_TRUTH_TEXT
+        return PROTOCOL_TEXT.get(name, "")
+
+    @property
+    def compared(self) -> bool:
+        """Whether some method has a difference to a still picture to show."""
+        return any(d.interval for row in self.board.methods for ds in row.against.values() for d in ds.values())
 
     @property
     def more(self) -> bool:

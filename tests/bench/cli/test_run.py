@@ -166,3 +166,25 @@ def test_train_on_two_ranks_is_one_run(toys: Path, tmp_path: Path) -> None:
     done = subprocess.run([*command, *args], env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert [run.json["status"] for run in read_runs(tmp_path / "runs")] == ["complete"]
+
+
+def test_real_videos_say_what_was_left_out_and_get_only_the_sanity_rows_they_can_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    videos, runs = tmp_path / "videos", tmp_path / "runs"
+    videos.mkdir()
+    rng = np.random.default_rng(0)
+    for name in ("ann", "bob", "eve"):
+        still = np.kron(rng.integers(0, 255, (8, 8, 3)), np.ones((4, 4, 1))).astype(np.uint8)
+        write_mp4(videos / f"{name}.mp4", [np.roll(still, t, axis=1) for t in range(12)], 12)
+    (videos / "broken.mp4").write_bytes(b"no video")
+    args = ["run", "--method", "copy-source", "--dataset", f"folder:{videos}", "--preset", "tiny", "--track", "none"]
+    assert main([*args, "--runs", str(runs)]) == 0
+    out, err = said(capsys)
+    assert "broken.mp4" in err and "1 of 4 videos" in err and "the sanity row" not in err
+    assert "motion-ratio@driving" in out and "motion-agreement@dis" in out
+    protocols = {run.json["method"]: set(run.json["protocols"]) for run in read_runs(runs)}
+    assert "faded-source" not in protocols
+    assert protocols["oracle"] == {"self-reconstruction@1"}
+    assert protocols["copy-driving"] == {"self-reconstruction@1", "cross-animation@1"}
