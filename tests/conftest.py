@@ -1,4 +1,4 @@
-"""An environment of its own for tests that install packages: it sees all of this one and changes nothing in it."""
+"""Roots of the tests' own, and an environment for tests that install packages, which changes nothing in this one."""
 
 from __future__ import annotations
 
@@ -8,13 +8,23 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_roots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or fills the user's own data, cache and weights."""
+    folder = tmp_path_factory.mktemp("roots")
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in ("data", "cache", "weights"):
+            patch.setenv(f"BENCH_{kind.upper()}", str(folder / kind))
+        yield
 
 
 @dataclass(frozen=True)
