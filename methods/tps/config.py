@@ -150,6 +150,11 @@ class AVDConfig(_Config):
     random_scale: Fraction = Field(
         default=0.25, description="driving points are stretched by U(1 - s, 1 + s) (official code)"
     )
+    jitter: Fraction = Field(
+        default=0,
+        description="largest standard deviation of noise on each driving point, network units, drawn for each pair "
+        "(ours): the output leans on the source's shape, where points do not mean the same on two people",
+    )
     width: Count = Field(default=256, description="first layer (official code)")
     bottleneck: Count = Field(default=128, description="size of the shape and of the pose code (official code)")
     residual: bool = Field(default=False, description="predict the change of the driving points (ours)")

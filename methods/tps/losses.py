@@ -78,13 +78,17 @@ def reconstruction_losses(
     return terms
 
 
-def avd_loss(nets: nn.ModuleDict, source: Tensor, driving: Tensor, random_scale: float) -> Tensor:
+def avd_loss(nets: nn.ModuleDict, source: Tensor, driving: Tensor, random_scale: float, jitter: float = 0.0) -> Tensor:
     """L1 between the driving key points and their reconstruction from a randomly stretched copy (paper section 3.4).
 
-    Each sample and axis is scaled by U(1 - random_scale, 1 + random_scale) before the pose encoder sees it.
+    Each sample and axis is scaled by U(1 - random_scale, 1 + random_scale) before the pose encoder sees it; with
+    ``jitter`` (ours), every point is also moved by N(0, s), s ~ U(0, jitter) for each sample.
     """
     with torch.no_grad():
         kp_source, kp_driving = _keypoints(nets["kp_detector"], [source, driving])
         factor = 1 + random_scale * (2 * torch.rand(len(driving), 1, 2) - 1)
         stretched = kp_driving * factor.to(kp_driving)
+        if jitter:
+            sigma = jitter * torch.rand(len(driving), 1, 1)
+            stretched = stretched + (sigma * torch.randn(kp_driving.shape)).to(kp_driving)
     return F.l1_loss(nets["avd_network"](kp_source, stretched), kp_driving)

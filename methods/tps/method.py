@@ -130,7 +130,7 @@ class TPS(Method):
         box = Letterbox(height, width, self.config.multiple)
         source, driving = box.pad(batch["source"]), box.pad(batch["driving"])
         if stage.name == "avd":
-            loss = avd_loss(self.nets, source, driving, self.config.avd.random_scale)
+            loss = avd_loss(self.nets, source, driving, self.config.avd.random_scale, self.config.avd.jitter)
             update("avd", loss)
             return {"avd": loss.item()}
         epoch = info.step * self.config.train.epochs // max(info.total, 1)
