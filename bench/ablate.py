@@ -40,7 +40,7 @@ def variants_of(spec: RunSpec, asked: Sequence[str] | None) -> list[str]:
 def ablate(spec: RunSpec, asked: Sequence[str] | None = None) -> list[RunFolder]:
     """Run the full method and its variants, then the sanity rows, and refresh the report.
 
-    All arms start alike: where the preset starts from a shipped checkpoint, the full method too is trained from nothing.
+    All arms start alike: where the preset starts from a shipped checkpoint, the full method is trained anew as well.
     A variant that diverges or fails is recorded and the next one runs; at the end the first such error is raised.
 
     Raises:
