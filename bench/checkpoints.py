@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -75,17 +76,20 @@ def load_checkpoint(path: str | Path, needs_checksum: bool = False) -> dict[str,
     if path.suffix == ".safetensors":
         return {"models": _nested(read_safetensors(path))}
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on pickle protocols; what cannot be read is refused below
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = str(error).partition("\n")[0]
-        if zipfile.is_zipfile(path) or "Unsupported" in str(error) or "WeightsUnpickler" in str(error):
-            raise UsageError(
-                f"{path} is refused: it holds more than plain tensors and could run code ({reason})",
-                "export its state dicts with torch.save({name: net.state_dict()})",
-            ) from error
-        raise DamagedCheckpoint(f"{path} is no checkpoint: {reason}") from error
+        wanted = re.search(r"GLOBAL ([\w.]+)", str(error))
+        raise UsageError(
+            f"{path} is refused: it holds more than plain tensors and could run code"
+            + (f" (it asks for {wanted[1]})" if wanted else ""),
+            "export its state dicts with torch.save({name: net.state_dict()})",
+        ) from error
     except (RuntimeError, EOFError, OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise DamagedCheckpoint(f"{path} is damaged: {type(error).__name__}: {error}") from error
+        raise DamagedCheckpoint(
+            f"{path} is damaged, or no checkpoint ({path.stat().st_size:,} bytes)", "copy or fetch it again"
+        ) from error
     if not isinstance(state, dict):
         raise UsageError(f"{path} holds a {type(state).__name__}, not a dict of networks")
     return state
