@@ -32,7 +32,7 @@ QUICK = {
     "train.jitter": 0.0,
     "avd.steps": 600,
     "avd.batch": 32,
-    "avd.width": 128,
+    "avd.width": 64,
     "avd.bottleneck": 32,
     "avd.jitter": 0.2,
     "init": "quick",
