@@ -51,15 +51,29 @@ def _from_state(spec: MethodSpec, state: dict[str, Any], where: str) -> tuple[Me
         return method, OFFICIAL_SIZE
     if state.get("method", spec.name) != spec.name:
         raise UsageError(f"{where} is a checkpoint of {state['method']!r}, not of {spec.name!r}")
-    model = registry.load_object(spec.config)
-    config = model.model_validate(state["config"]) if "config" in state else build_config(spec, "quick")
-    method = _build(spec, config)
+    method = _build(spec, _config_in(spec, state, where))
     check_origin(state, method, where)
     if "official_sha256" in state:  # imported; an official file may lack optional networks
         method.load_official(state["models"])
     else:
         set_models(method, state["models"], where)
     return method, int(state.get("size", 0))
+
+
+def _config_in(spec: MethodSpec, state: dict[str, Any], where: str) -> Any:
+    from pydantic import ValidationError
+
+    if "config" not in state:
+        return build_config(spec, "quick")
+    try:
+        return registry.load_object(spec.config).model_validate(state["config"])
+    except ValidationError as error:
+        detail = error.errors()[0]
+        key, message = ".".join(str(part) for part in detail["loc"]), detail["msg"]
+        raise UsageError(
+            f"{where} holds a config that {spec.name} does not know today: {key or 'config'}: {message.lower()}",
+            "use the version of the suite that made it, or train again",
+        ) from error
 
 
 def _build(spec: MethodSpec, config: Any) -> Method:
