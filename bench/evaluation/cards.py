@@ -18,7 +18,7 @@ L1 = MetricSpec(
     range=(0.0, 1.0),
     regions=REGIONS,
     headline=True,
-    flagged="a faded source photo beats the unmoved source photo",
+    flagged="a faded source photo can win it without any motion",
 )
 
 PSNR = MetricSpec(
@@ -31,7 +31,7 @@ PSNR = MetricSpec(
     unit="dB",
     range=(0.0, 100.0),
     regions=REGIONS,
-    flagged="a faded source photo beats the unmoved source photo",
+    flagged="a faded source photo can win it without any motion",
 )
 
 SSIM = MetricSpec(
@@ -47,7 +47,7 @@ SSIM = MetricSpec(
     range=(-1.0, 1.0),
     regions=REGIONS,
     headline=True,
-    flagged="a faded source photo beats the unmoved source photo",
+    flagged="a faded source photo can win it without any motion",
 )
 
 SSIM_WANG = replace(SSIM, profile="wang", default=False, headline=False)
