@@ -12,7 +12,6 @@ from bench.inputs import Opening, driving_fps
 from datasets.base import Array
 from datasets.errors import UsageError
 from datasets.files import storage_errors
-from datasets.video import VIDEO_SUFFIXES
 from datasets.video_write import write_frames, write_mp4
 
 LABEL = "synthetic"
@@ -43,8 +42,10 @@ def animate_to(animator: Animator, job: Job, out: Path, label: bool = True) -> i
     """
     suffix = out.suffix.lower()
     if suffix not in ("", ".mp4"):
-        known = "another video format" if suffix in VIDEO_SUFFIXES else "no video"
-        raise UsageError(f"--out {out} is {known}", "end it in .mp4, or give a folder name without a suffix")
+        raise UsageError(
+            f"--out {out}: videos are written as .mp4, not {suffix}",
+            "end it in .mp4, or give a folder name without a suffix",
+        )
     frames = _frames(animator, job)
     with storage_errors(out):
         if not suffix:

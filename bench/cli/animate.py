@@ -54,4 +54,4 @@ def animate(
     animator = load_method(method, checkpoint, device=device, precision=precision)
     job = Job(source, driving, mode, size, preset, annotation_class, source_annotations, driving_annotations)
     frames = animate_to(animator, job, out, label=not no_label)
-    typer.echo(f"{out}: {frames} frames")
+    typer.echo(f"{out}: {frames} frame{'s' if frames != 1 else ''}")
