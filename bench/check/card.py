@@ -84,13 +84,14 @@ def variants(subject: Subject) -> str:
     if not spec.variants:
         raise NotApplicable("it has no variants")
     for preset in PRESETS:
-        full = build_config(spec, preset)
         for slug, variant in spec.variants.items():
             require(bool(_NAME.fullmatch(slug)), f"the slug {slug!r} is not lower case with hyphens")
-            changed = build_config(spec, preset, slug) != full
-            require(changed or preset == "tiny", f"{slug} is the full method under {preset}")
+            partner = variant.compare_to
             known = {"full", *spec.variants} - {slug}
-            require(variant.compare_to in known, f"{slug} is compared with {variant.compare_to!r}, which is not there")
+            require(partner in known, f"{slug} is compared with {partner!r}, which is not there")
+            other = build_config(spec, preset, "" if partner == "full" else partner, spec.scratch)
+            changed = build_config(spec, preset, slug) != other
+            require(changed or preset == "tiny", f"{slug} is the same as {partner} under {preset}")
     return ", ".join(spec.variants)
 
 

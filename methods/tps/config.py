@@ -176,7 +176,10 @@ class TPSConfig(_Config):
     train: TrainConfig = TrainConfig()
     avd: AVDConfig = AVDConfig()
     init: str = Field(
-        default="", pattern=r"^[a-z0-9-]*$", description="shipped checkpoint that training begins from, or empty (ours)"
+        default="",
+        pattern=r"^[a-z0-9-]*$",
+        description="shipped checkpoint that training begins from, then without spline dropout, which is for the early "
+        "stage (paper 3.1); or empty (ours)",
     )
 
     @model_validator(mode="after")

@@ -134,7 +134,7 @@ class TPS(Method):
             update("avd", loss)
             return {"avd": loss.item()}
         epoch = info.step * self.config.train.epochs // max(info.total, 1)
-        drop = dropout_probability(self.config.train, epoch)
+        drop = 0.0 if self.config.init else dropout_probability(self.config.train, epoch)
         background = epoch >= self.config.background.start_epoch
         terms = reconstruction_losses(self.nets, self.config.loss, self.perceptual(), source, driving, drop, background)
         update("generator", torch.stack(list(terms.values())).sum())

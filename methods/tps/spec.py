@@ -28,7 +28,7 @@ QUICK = {
     "train.steps": 800,
     "train.batch": 8,
     "train.lr": 2e-4,
-    "train.dropout_max": 0.0,
+    "train.dropout_max": 0.3,
     "train.jitter": 0.0,
     "avd.steps": 600,
     "avd.batch": 32,

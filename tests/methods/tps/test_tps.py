@@ -10,6 +10,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from bench.checkpoints import load_networks, read_safetensors
+from bench.config import build_config
 from bench.testing.driving import TensorDriving
 from datasets.errors import MissingInputError, UsageError
 from methods.base import PRESETS, AnimateOptions, StepInfo
@@ -223,10 +225,28 @@ def test_paper_preset_has_the_papers_schedule_and_refuses_without_vgg(tmp_path: 
         method.training_inputs()
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_presets_build_a_config(preset: str) -> None:
-    if preset != "paper":
-        assert build(preset).training_inputs() == {}
+@pytest.mark.parametrize("preset", [p for p in PRESETS if p != "paper"])
+def test_presets_need_no_file_but_shipped_ones(preset: str) -> None:
+    files = build(preset).training_inputs()
+    assert set(files) == ({"init"} if preset == "quick" else set())
+    assert all(path.parent.name == "checkpoints" and path.stat().st_size < 8e6 for path in files.values())
+
+
+def test_quick_begins_with_the_shipped_checkpoint() -> None:
+    method = build("quick")
+    path = method.initial_checkpoint()
+    assert path is not None
+    load_networks(method, path)
+    weight = method.nets["kp_detector"].heat.weight
+    assert weight.dtype == torch.float32
+    assert torch.equal(weight, read_safetensors(path)["kp_detector.heat.weight"].float())
+
+
+def test_every_arm_of_the_ablation_differs_from_its_partner() -> None:
+    for preset in ("tiny", "quick", "standard", "paper"):
+        for slug, variant in SPEC.variants.items():
+            partner = "" if variant.compare_to == "full" else variant.compare_to
+            assert build_config(SPEC, preset, slug) != build_config(SPEC, preset, partner, SPEC.scratch), (preset, slug)
 
 
 def test_unknown_shipped_checkpoint_is_refused() -> None:
