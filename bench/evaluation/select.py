@@ -67,6 +67,6 @@ def build_metric(spec: MetricSpec, regions: tuple[str, ...]) -> Metric:
     """
     try:
         metric: Metric = registry.load_object(spec.implementation)(tuple(r for r in spec.regions if r in regions))
-    except Exception as error:
+    except Exception as error:  # the boundary to foreign metric code: any failure means "broken plugin"
         raise UsageError(f"the metric {spec.id} is broken: {type(error).__name__}: {error}") from error
     return metric
