@@ -98,7 +98,7 @@ class SyntheticDataset(Dataset):
     # Pairs ----------------------------------------------------------------------------------------------------------
 
     def _rows(self, protocol: str) -> tuple[Row, ...]:
-        return _rows(CROSS if protocol == RELATIVE else protocol, self.law.test_list, self.draw > 0)
+        return _rows(CROSS if protocol == RELATIVE else protocol, self.law.test_list, self.draw)
 
     def _cross(self, protocol: str, row: Row) -> CrossSpecs:
         return cross_specs(protocol, row, self.size, self.law.test_frames, self.draw)
@@ -197,8 +197,8 @@ class SyntheticDataset(Dataset):
 
 
 @lru_cache(maxsize=32)
-def _rows(protocol: str, size: str, fresh: bool) -> tuple[Row, ...]:
-    return tuple(make_rows(protocol, size) if fresh else read_rows(protocol, size))
+def _rows(protocol: str, size: str, draw: int) -> tuple[Row, ...]:
+    return tuple(make_rows(protocol, size, draw) if draw else read_rows(protocol, size))
 
 
 def _chunks(frames: int) -> range:

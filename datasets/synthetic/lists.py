@@ -1,7 +1,8 @@
 """The test lists: which identity is filmed, and who drives whom. Committed as CSV files in ``pairs/``.
 
-The design is balanced: every test identity and every test motion is used equally often. Write the files again with
-``python -m datasets.synthetic.lists``.
+The design is balanced: every test identity and every test motion is used equally often. A driver is a person of similar
+build (``docs/decisions/0005-drivers-of-similar-build.md``): body shape is the subject of ``cross-shape@1`` alone. Write
+the files again with ``python -m datasets.synthetic.lists``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from .world import framing_of, kind_of
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from .shape import Shape, distance
+from .wardrobe import sample_person
+from .world import framing_of, kind_of, seed_of
 
 SELF = "self-reconstruction@1"
 CROSS = "cross-animation@1"
@@ -47,16 +53,17 @@ class Row:
     level: int
 
 
-def make_rows(protocol: str, size: str) -> list[Row]:
+def make_rows(protocol: str, size: str, draw: int = 0) -> list[Row]:
     """The pairs of a protocol by the design's law.
 
     Args:
         size: ``tiny``, ``quick`` or ``standard``.
+        draw: 0 for the committed test set, N > 0 for a fresh one (other people, so other drivers fit).
     """
     n = _SIZES[size]
     if protocol == SELF:
         return [Row(f"self-{i:03d}", i, i, kind_of(i), framing_of(i), 0) for i in range(n)]
-    sources = _derangement(n)
+    sources = _drivers(n, draw)
     if protocol in (CROSS, RELATIVE):
         return [Row(f"cross-{i:03d}", sources[i], i, kind_of(i), framing_of(i), 0) for i in range(n)]
     name = "place" if protocol == PLACE else "shape"
@@ -68,18 +75,28 @@ def make_rows(protocol: str, size: str) -> list[Row]:
     ]
 
 
-def _derangement(n: int) -> dict[int, int]:
-    """Driving number -> source number: a permutation within each framing that changes the kind of motion."""
+def _drivers(n: int, draw: int) -> dict[int, int]:
+    """Driving number -> source number: within each framing the one-to-one assignment of least total mismatch in build,
+    in which nobody drives himself and, where the framing has other kinds, no motion meets one of its own kind."""
+    shapes = [sample_person(seed_of("test", i, draw))[0] for i in range(n)]
     out: dict[int, int] = {}
     for framing in sorted({framing_of(i) for i in range(n)}):
         group = [i for i in range(n) if framing_of(i) == framing]
-        shift = max(range(1, len(group)), key=lambda s: (_changed(group, s), -s))
-        out |= {i: group[(k + shift) % len(group)] for k, i in enumerate(group)}
+        cost = [[_mismatch(shapes[d], shapes[s]) + _forbidden(d, s) for s in group] for d in group]
+        rows, columns = linear_sum_assignment(np.array(cost))
+        out |= {group[d]: group[s] for d, s in zip(rows, columns, strict=True)}
     return out
 
 
-def _changed(group: list[int], shift: int) -> int:
-    return sum(kind_of(a) != kind_of(group[(k + shift) % len(group)]) for k, a in enumerate(group))
+def _mismatch(a: Shape, b: Shape) -> float:
+    """Mismatch in build. Height counts most: it moves every pixel of the body."""
+    return 3.0 * abs(float(np.log(a.height / b.height))) + distance(a, b)
+
+
+def _forbidden(driving: int, source: int) -> float:
+    if driving == source:
+        return 1e6
+    return 1e3 if kind_of(driving) == kind_of(source) else 0.0
 
 
 def _spread(n: int, count: int) -> list[int]:

@@ -32,15 +32,13 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 GROUP_OF = {kind: group for group, kinds in GROUPS.items() for kind in kinds}
 _MANIFEST = "manifest.json"
 #: Files of this package that no pixel and no label depends on.
-_NOT_GENERATOR = {"__init__.py", "dataset.py", "clip.py", "store.py", "farm.py", "worker.py", "noise.py"}
+_NOT_GENERATOR = {"__init__.py", "dataset.py", "clip.py", "lists.py", "store.py", "farm.py", "worker.py", "noise.py"}
 
 
 @lru_cache(maxsize=1)
 def generator_digest() -> str:
-    """Hash of the source files that frames, annotations and lists depend on."""
-    folder = Path(__file__).parent
-    files = [p for p in folder.glob("*.py") if p.name not in _NOT_GENERATOR]
-    return source_digest([*files, *folder.glob("pairs/*.csv")])
+    """Hash of the source files that frames and annotations depend on (the pair lists name clips, they make none)."""
+    return source_digest([p for p in Path(__file__).parent.glob("*.py") if p.name not in _NOT_GENERATOR])
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from itertools import product
 
+import numpy as np
 import pytest
 
 from datasets.synthetic.lists import CROSS, PROTOCOLS, RELATIVE, SELF, all_lists, make_rows, read_rows
+from datasets.synthetic.wardrobe import sample_person
 from datasets.synthetic.world import PRESETS, SPLIT_SEEDS, clip_spec, seed_of
 
 
@@ -33,6 +35,18 @@ def test_quick_has_six_kinds_by_three_framings_by_two() -> None:
         assert len(cells) == 18 and set(cells.values()) == {2}
     rows = {r.driving: r for r in make_rows(CROSS, "quick")}
     assert all(rows[r.source].kind != r.kind for r in rows.values())  # another kind of motion, not only another seed
+
+
+@pytest.mark.parametrize("draw", [0, 3])
+@pytest.mark.parametrize("size", ["quick", "standard"])
+def test_drivers_are_of_similar_build(size: str, draw: int) -> None:
+    def height(number: int) -> float:
+        return sample_person(seed_of("test", number, draw))[0].height
+
+    rows = make_rows(CROSS, size, draw)
+    gaps = [abs(height(r.source) / height(r.driving) - 1) for r in rows]
+    chance = [abs(height(a.source) / height(b.driving) - 1) for a in rows for b in rows if a is not b]
+    assert np.mean(gaps) < np.mean(chance) / 2 and len({r.source for r in rows}) == len(rows)
 
 
 @pytest.mark.parametrize("protocol", [p for p in PROTOCOLS if p not in (SELF, CROSS, RELATIVE)])
