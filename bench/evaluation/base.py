@@ -7,11 +7,14 @@ regions; it answers with one :class:`Outcome` a region and clip.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from bench.evaluation.judges.base import Judge
 
 Array = np.ndarray[Any, np.dtype[Any]]
 REGIONS = ("whole", "seen", "unseen")
@@ -42,6 +45,10 @@ class MetricSpec:
             out by default where a protocol has them all.
         headline: stands on the board's first view, and may rank.
         flagged: why a frozen or faded video can win it ("" = it cannot).
+        judge: role of the judge that it asks (``bench.evaluation.judges.base.ROLES``), "" = none. seed: which of the two
+            seeds of a judge.
+        scope: ``pair``, or ``set``: one value over all pairs (a :class:`SetMetric`).
+        ranking_only: measured by default only under presets that are ranked (a second judge for the order, say).
     """
 
     name: str
@@ -62,6 +69,10 @@ class MetricSpec:
     stands_in_for: frozenset[str] = frozenset()
     headline: bool = False
     flagged: str = ""
+    judge: str = ""
+    seed: str = "a"
+    scope: str = "pair"
+    ranking_only: bool = False
 
     @property
     def id(self) -> str:
@@ -106,14 +117,22 @@ def shared(frame: FramePair, key: str, compute: Callable[[], Any]) -> Any:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Value of one metric on one clip and region. ``value`` is a number only where ``status`` is ``ok``; ``judge`` says
-    what measured where a metric has a choice (``true-flow`` or ``dis-flow``)."""
+    """Value of one metric on one clip and region.
+
+    Attributes:
+        value: a number only where ``status`` is ``ok``.
+        judge: what measured (``true-flow``, ``dis-flow``, a judge's name).
+        frames: (n_frames,) value of each scored frame, NaN where it has none; None where a metric has no such values.
+        part: what a set metric keeps of the clip (see :class:`SetMetric`).
+    """
 
     value: float
     n_frames: int
     status: str = "ok"
     reason: str = ""
     judge: str = ""
+    frames: Array | None = field(default=None, repr=False, compare=False)
+    part: Any = field(default=None, repr=False, compare=False)
 
 
 class InvalidInputError(ValueError):
@@ -126,9 +145,14 @@ def undefined(reason: str, status: str = "undefined") -> Outcome:
 
 
 class Metric(ABC):
-    """Accumulator of one metric over the frames of one clip at a time; holds no frames but the last."""
+    """Accumulator of one metric over the frames of one clip at a time; holds no frames but the last.
+
+    Attributes:
+        judge: the judge of the card's role, set before the first clip; None where the card names none.
+    """
 
     spec: ClassVar[MetricSpec]
+    judge: Judge | None = None
 
     def __init__(self, regions: tuple[str, ...] = ("whole",)) -> None:
         self.regions = regions
@@ -144,3 +168,23 @@ class Metric(ABC):
     @abstractmethod
     def finish(self) -> dict[str, Outcome]:
         """End the clip: region -> outcome."""
+
+
+class SetMetric(Metric):
+    """A metric over a set of videos (a Frechet distance, say): it keeps a small part of each clip, and has one value for
+    all. Its rows in the scores have ``pair = *`` only."""
+
+    @abstractmethod
+    def part(self) -> Mapping[str, Array]:
+        """End the clip: what is kept of it, as named arrays with the same keys for every clip."""
+
+    @classmethod
+    @abstractmethod
+    def combine(cls, parts: Sequence[Mapping[str, Array]]) -> Outcome:
+        """The value over clips; their order must not change it."""
+
+    def finish(self) -> dict[str, Outcome]:
+        """End the clip: its part."""
+        part = self.part()
+        n_frames = max((len(array) for array in part.values()), default=0)
+        return {region: Outcome(float("nan"), n_frames, part=part) for region in self.regions}
