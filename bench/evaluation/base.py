@@ -45,8 +45,8 @@ class MetricSpec:
             out by default where a protocol has them all.
         headline: stands on the board's first view, and may rank.
         flagged: why a frozen or faded video can win it ("" = it cannot).
-        judge: role of the judge that it asks (``bench.evaluation.judges.base.ROLES``), "" = none. seed: which of the two
-            seeds of a judge.
+        judge: role of the judge that it asks (``bench.evaluation.judges.base.ROLES``), "" = none.
+        seed: which of the two seeds of a judge.
         scope: ``pair``, or ``set``: one value over all pairs (a :class:`SetMetric`).
         ranking_only: measured by default only under presets that are ranked (a second judge for the order, say).
     """
@@ -171,8 +171,10 @@ class Metric(ABC):
 
 
 class SetMetric(Metric):
-    """A metric over a set of videos (a Frechet distance, say): it keeps a small part of each clip, and has one value for
-    all. Its rows in the scores have ``pair = *`` only."""
+    """A metric over a set of videos (a Frechet distance, say): it keeps a small part of each clip, and has one value.
+
+    Its rows in the scores have ``pair = *`` only.
+    """
 
     @abstractmethod
     def part(self) -> Mapping[str, Array]:

@@ -1,14 +1,14 @@
 """The judge interface: a pretrained network that only measures.
 
-A judge is a thin adapter; the networks themselves live in ``datasets/annotators``. It reads one frame at a time, so that
-neither batch size nor the order of clips can change a value; what it says of a real frame is kept by content.
+A judge is a thin adapter; the networks themselves live in ``datasets/annotators``. It reads one frame at a time, so
+that neither batch size nor the order of clips can change a value; what it says of a real frame is kept by content.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class JudgeCard:
 
     Attributes:
         name: what the ``judge`` column of the scores says.
-        role: one of :data:`ROLES`, or a finer name where a metric wants one network only (``lpips-alex``, ``inception``).
+        role: one of :data:`ROLES`, or a finer name where a metric wants one network only (``lpips-alex``).
         implementation: ``module:attribute`` of a callable without arguments that loads it.
         seed: ``a`` or ``b`` where a judge comes in two seeds.
         synthetic: trained on the synthetic world, and used there; other judges are used on real data, and wherever
@@ -61,7 +61,7 @@ class Judge(ABC):
         card: its card. fingerprint: SHA-256 over weights and everything that its answers depend on.
     """
 
-    card: ClassVar[JudgeCard] | JudgeCard
+    card: JudgeCard
     fingerprint: str
 
 

@@ -59,7 +59,7 @@ class MotionAgreement(Metric):
     """Cosine of the generated video's measured flow and the true flow, inside the true mask, over the clip."""
 
     spec: ClassVar[MetricSpec] = cards.MOTION_AGREEMENT
-    judge = "true-flow"
+    measured_by = "true-flow"
 
     def start(self, clip: ClipContext) -> None:
         """Begin a clip."""
@@ -97,14 +97,14 @@ class MotionAgreement(Metric):
         value = self._cosine.value()
         if math.isnan(value):
             return {"whole": undefined("the real person does not move")}
-        return {"whole": Outcome(value, len(self._cosine.terms) + 1, judge=self.judge)}
+        return {"whole": Outcome(value, len(self._cosine.terms) + 1, judge=self.measured_by)}
 
 
 class MotionAgreementDis(MotionAgreement):
     """The same against the real video's measured flow, for data without true flow."""
 
     spec: ClassVar[MetricSpec] = cards.MOTION_AGREEMENT_DIS
-    judge = "dis-flow"
+    measured_by = "dis-flow"
 
     def person(self, frame: FramePair) -> Array:
         """The mask where there is one, else the whole frame."""
