@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,10 @@ from bench.evaluation.base import Array, InvalidInputError
 from datasets.errors import MissingInputError, UsageError
 
 NpzFile = np.lib.npyio.NpzFile
+#: What numpy and zipfile raise on damaged, foreign or encrypted files, and on sizes that no memory holds.
+_UNREADABLE = (ValueError, OSError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+#: Names behind a clip's that are no clips: ``<clip>.occlusion``.
+_EXTRAS = (".occlusion", ".leak")
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,50 @@ class TruthFiles:
         return ClipTruth(arrays)
 
 
+class ArrayFile:
+    """One NPZ with an array for each clip, read clip by clip; a context manager that closes it.
+
+    Attributes:
+        names: of its clips (``<clip>.leak`` and the like are none). problem: why it is no NPZ, "" where it is one.
+
+    Raises:
+        MissingInputError: the file does not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.problem = ""
+        self._file: NpzFile | None = None
+        try:
+            self._file = _open(path)
+        except UsageError as error:
+            self.problem = error.message
+        found = set(self._file.files) if self._file is not None else set()
+        self.names = {name for name in found if not any(name.removesuffix(e) in found - {name} for e in _EXTRAS)}
+
+    def __enter__(self) -> ArrayFile:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def read(self, name: str) -> Array | None:
+        """The array of that name, None where there is none.
+
+        Raises:
+            InvalidInputError: it is damaged or would need pickle, or the file is no NPZ.
+        """
+        if self._file is None:
+            raise InvalidInputError(self.problem)
+        if name not in self._file.files:
+            return None
+        try:
+            array: Array = self._file[name]
+        except _UNREADABLE as error:
+            raise InvalidInputError(f"the array {name!r} cannot be read: {error}") from None
+        return array
+
+
 def _open(path: Path | None) -> NpzFile | None:
     if path is None:
         return None
@@ -88,8 +137,9 @@ def _open(path: Path | None) -> NpzFile | None:
         raise MissingInputError(f"the file {path} does not exist")
     try:
         file = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise UsageError(f"{path} is no NPZ file: {error}") from None
+    except _UNREADABLE as error:
+        # numpy's own words may be the advice to unpickle the file
+        raise UsageError(f"{path} is no NPZ file, or a damaged one ({type(error).__name__})") from None
     if not isinstance(file, NpzFile):
         raise UsageError(f"{path} holds one array, not one array for each clip", "save it with numpy.savez")
     return file
@@ -98,7 +148,7 @@ def _open(path: Path | None) -> NpzFile | None:
 def _array(file: NpzFile, name: str, shape: tuple[Any, ...]) -> Array:
     try:
         array = file[name]
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise UsageError(f"the array {name!r} cannot be read: {error}") from None
     fits = array.ndim == len(shape) and all(w in (None, n) for w, n in zip(shape, array.shape, strict=True))
     if not fits or array.dtype.kind not in "fiub":

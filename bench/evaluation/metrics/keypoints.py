@@ -131,20 +131,21 @@ def pck(generated: Array, reference: Array, threshold: float = 0.1, group: str =
     box around the reference's present body points (a distance equal to it is right, a missing point is wrong).
 
     Args:
-        generated, reference: (K, 3); K = 135 for the groups ``hands`` and ``face``.
+        generated, reference: (K, 3).
+        group: of :data:`GROUPS`; only the canonical 135 points have ``hands`` and ``face``.
 
     Returns:
         In [0, 1]; NaN where the reference has no point of the group, or the box no height.
 
     Raises:
-        InvalidInputError: as :func:`akd`, or K is not 135 and the group is not ``body``.
+        InvalidInputError: as :func:`akd`.
     """
     made, real = check_alike(generated, reference)
     height = box_size(body(real))[1]
-    if group != "body" and len(real) != _CANONICAL:
-        raise InvalidInputError(f"the {group} are told apart in {_CANONICAL} key points only, there are {len(real)}")
     if len(real) == _CANONICAL:
         made, real = made[GROUPS[group]], real[GROUPS[group]]
+    elif group != "body":  # which points these are is not known
+        return math.nan
     known = present(real)
     if not known.any() or not height > 0:
         return math.nan
