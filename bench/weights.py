@@ -1,4 +1,4 @@
-"""Pretrained weights that are not shipped: what is known of each file, and fetching, adding and verifying them.
+"""Fetching, adding and verifying the pretrained weights that are not shipped (the table: :mod:`datasets.weights`).
 
 A file lies in :func:`datasets.files.weights_root` under its official name. Nothing is used that was not checked.
 """
@@ -12,56 +12,17 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from bench.locks import folder_lock
 from datasets.errors import MissingInputError, UsageError
-from datasets.files import atomic_path, sha256_file, storage_errors, weights_root
+from datasets.files import atomic_path, sha256_file, storage_errors
+from datasets.weights import KNOWN, Weight
 
 _BLOCK = 2**20
 _TIMEOUT_S = 30.0
 Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class Weight:
-    """One known file.
-
-    Attributes:
-        sha256: of the file, or as many of its first digits as are published.
-        source: where it comes from: a URL, or ``torchvision:<Enum>.<member>`` (that library knows the address).
-        used_by: what needs it.
-    """
-
-    name: str
-    file: str
-    sha256: str
-    source: str
-    licence: str
-    used_by: str
-
-    @property
-    def path(self) -> Path:
-        """Where it lies, or would lie, on this machine."""
-        return weights_root() / self.file
-
-    def matches(self, digest: str) -> bool:
-        """Whether a SHA-256 is that of this file."""
-        return digest.startswith(self.sha256)
-
-
-#: torchvision's file names carry the first 8 digits of the SHA-256.
-KNOWN: tuple[Weight, ...] = (
-    Weight(
-        name="vgg19",
-        file="vgg19-dcbb9e9d.pth",
-        sha256="dcbb9e9d",
-        source="torchvision:VGG19_Weights.IMAGENET1K_V1",
-        licence="BSD-3-Clause (torchvision); trained on ImageNet",
-        used_by="perceptual loss of the paper presets",
-    ),
-)
+__all__ = ["KNOWN", "Weight", "add", "address", "fetch", "known", "state"]
 
 
 def known(name: str) -> Weight:
@@ -140,8 +101,7 @@ def address(weight: Weight) -> str:
         return weight.source
     from torchvision import models
 
-    enum, _, name = member.partition(".")
-    return str(getattr(models, enum)[name].url)
+    return str(models.get_weight(member).url)
 
 
 def _by_hand(weight: Weight) -> str:
