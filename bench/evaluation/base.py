@@ -49,6 +49,8 @@ class MetricSpec:
         seed: which of the two seeds of a judge.
         scope: ``pair``, or ``set``: one value over all pairs (a :class:`SetMetric`).
         ranking_only: measured by default only under presets that are ranked (a second judge for the order, say).
+        average: what the row ``pair = *`` is a mean over: ``videos``, or ``frames`` (of all videos together, as some
+            published recipes do, so that long videos weigh more).
     """
 
     name: str
@@ -73,6 +75,7 @@ class MetricSpec:
     seed: str = "a"
     scope: str = "pair"
     ranking_only: bool = False
+    average: str = "videos"
 
     @property
     def id(self) -> str:
@@ -149,10 +152,12 @@ class Metric(ABC):
 
     Attributes:
         judge: the judge of the card's role, set before the first clip; None where the card names none.
+        no_judge: why the judge that the card names is not there; then the metric is never started.
     """
 
     spec: ClassVar[MetricSpec]
     judge: Judge | None = None
+    no_judge: str = ""
 
     def __init__(self, regions: tuple[str, ...] = ("whole",)) -> None:
         self.regions = regions

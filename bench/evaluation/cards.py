@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from bench.evaluation.base import REGIONS, MetricSpec
 
-_DIS = "OpenCV DIS flow, preset MEDIUM, one thread, grey frames resized to 256 pixels on the longer side"
+#: How flow is measured without weights.
+DIS = "OpenCV DIS flow, preset MEDIUM, one thread, grey frames resized to 256 pixels on the longer side"
 
 L1 = MetricSpec(
     name="l1",
@@ -59,7 +60,7 @@ MOTION_AGREEMENT = MetricSpec(
     direction="higher",
     family="motion",
     formula=(
-        f"cosine, inside the true person mask and over the whole clip, of the generated video's flow ({_DIS}; "
+        f"cosine, inside the true person mask and over the whole clip, of the generated video's flow ({DIS}; "
         "brought back to the frame's size; background median removed) and the true flow (background median removed); "
         "0 for a still video"
     ),
@@ -76,7 +77,7 @@ MOTION_AGREEMENT_DIS = MetricSpec(
     direction="higher",
     family="motion",
     formula=(
-        f"cosine over the whole clip of the generated and the real video's flow ({_DIS}; background median removed), "
+        f"cosine over the whole clip of the generated and the real video's flow ({DIS}; background median removed), "
         "inside the person mask where there is one, else over the whole frame"
     ),
     range=(-1.0, 1.0),
@@ -90,7 +91,7 @@ MOTION_RATIO = MetricSpec(
     implementation="bench.evaluation.metrics.motion:MotionRatio",
     direction="none",
     family="motion",
-    formula=f"mean flow magnitude of the generated video over that of the real video ({_DIS}); 1 = as much motion",
+    formula=f"mean flow magnitude of the generated video over that of the real video ({DIS}); 1 = as much motion",
 )
 
 MOTION_RATIO_DRIVING = MetricSpec(
@@ -100,7 +101,7 @@ MOTION_RATIO_DRIVING = MetricSpec(
     implementation="bench.evaluation.metrics.motion:MotionRatioDriving",
     direction="none",
     family="motion",
-    formula=f"mean flow magnitude of the generated video over that of the driving video ({_DIS})",
+    formula=f"mean flow magnitude of the generated video over that of the driving video ({DIS})",
     needs=frozenset({"driving"}),
     stands_in_for=frozenset({"reference"}),
 )
@@ -142,7 +143,7 @@ WARPING_ERROR = MetricSpec(
     formula=(
         "|E(generated) - E(real)|, E = mean over consecutive frames of the mean over visible pixels and RGB channels "
         "of (frame(t) - frame(t+1) sampled at x + flow)^2 in [0, 1] (Lai et al. 2018); flow and occlusion of the real "
-        f"video: the true ones (judge true-flow), else {_DIS}, with a forward-backward check (judge dis-flow)"
+        f"video: the true ones (judge true-flow), else {DIS}, with a forward-backward check (judge dis-flow)"
     ),
     range=(0.0, 1.0),
     uses=frozenset({"flow", "occlusion"}),

@@ -70,7 +70,7 @@ def clip_flow(previous: FramePair, frame: FramePair, side: str, backward: bool =
     """
 
     def compute() -> Array:
-        first, second = _grey(previous, side), _grey(frame, side)
+        first, second = grey(previous, side), grey(frame, side)
         if np.array_equal(first, second):  # DIS gives zero too, but takes its time
             return np.zeros((*first.shape, 2), np.float32)
         return dis_flow(second, first) if backward else dis_flow(first, second)
@@ -79,13 +79,15 @@ def clip_flow(previous: FramePair, frame: FramePair, side: str, backward: bool =
     return flow
 
 
-def _grey(frame: FramePair, side: str) -> Array:
+def grey(frame: FramePair, side: str) -> Array:
+    """A side of a frame as DIS gets it, (H, W) uint8 at :func:`flow_size`; computed once and shared."""
+
     def compute() -> Array:
         image: Array = getattr(frame, side)
         return resize_image(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), flow_size(*image.shape[:2]))
 
-    grey: Array = shared(frame, f"grey-{side}", compute)
-    return grey
+    small: Array = shared(frame, f"grey-{side}", compute)
+    return small
 
 
 def warp(image: Array, flow: Array) -> tuple[Array, Array]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -24,8 +25,32 @@ def region_mask(frame: FramePair, region: str) -> Array | None:
     return seen if region == "seen" else 1 - seen
 
 
+def mean_outcome(values: Sequence[float], nothing: str, judge: str = "") -> Outcome:
+    """The mean of a clip's numbers; those that are NaN do not count, and the outcome says how many they are.
+
+    Args:
+        values: one number for each scored frame.
+        nothing: what a frame without a number has (``an empty mask``); stands in the reason.
+        judge: what measured.
+    """
+    good = [value for value in values if not math.isnan(value)]
+    if not values:
+        return undefined("no frames")
+    if not good:
+        return undefined(f"every frame has {nothing}")
+    mean = math.fsum(good) / len(good)
+    if math.isinf(mean):
+        return undefined(f"{sum(map(math.isinf, good))} of {len(good)} frames have an infinite value")
+    missing = len(values) - len(good)
+    reason = f"{missing} of {len(values)} frames have {nothing}" if missing else ""
+    return Outcome(mean, len(good), "ok", reason, judge, frames=np.array(values, np.float64))
+
+
 class FrameMean(Metric):
     """Mean over the frames of a clip of :meth:`value`; frames in which a region is empty do not count."""
+
+    #: What a frame without a value has, for the reason; "" = no pixels of the region.
+    nothing = ""
 
     def start(self, clip: ClipContext) -> None:
         """Begin a clip."""
@@ -37,20 +62,20 @@ class FrameMean(Metric):
         if self._reason:
             return
         for region, values in self._values.items():
-            value = self.value(frame, region_mask(frame, region))
-            if not math.isnan(value):
-                values.append(value)
+            values.append(self.value(frame, region_mask(frame, region)))
 
     def finish(self) -> dict[str, Outcome]:
-        """End the clip: region -> mean over frames."""
+        """End the clip: region -> mean over frames, with the value of each frame."""
         return {region: self._outcome(region, values) for region, values in self._values.items()}
 
     def _outcome(self, region: str, values: list[float]) -> Outcome:
         if self._reason:
             return undefined(self._reason)
-        if not values:
-            return undefined("no frames" if region == "whole" else f"no frame has {region} pixels")
-        return Outcome(math.fsum(values) / len(values), len(values))
+        return self.summary(values, self.nothing or f"no {region} pixels")
+
+    def summary(self, values: list[float], nothing: str) -> Outcome:
+        """The outcome of a clip from the numbers of its frames (NaN where a frame has none)."""
+        return mean_outcome(values, nothing)
 
     def impossible(self, clip: ClipContext) -> str:
         """Why this clip has no value, "" where it has."""

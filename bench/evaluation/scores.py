@@ -39,8 +39,12 @@ def score_row(labels: Mapping[str, Any], spec: MetricSpec, pair: str, region: st
     }
 
 
-def aggregate(outcomes: Sequence[Outcome]) -> Outcome:
-    """Mean of the ok outcomes with the sum of their frames; the order of the clips does not change a bit (fsum)."""
+def aggregate(outcomes: Sequence[Outcome], average: str = "videos") -> Outcome:
+    """Mean of the ok outcomes with the sum of their frames; the order of the clips does not change a bit (fsum).
+
+    Args:
+        average: ``videos``, or ``frames``: each video weighs as many frames as it has (``MetricSpec.average``).
+    """
     good = [o for o in outcomes if o.status == "ok" and math.isfinite(o.value)]
     bad = [o for o in outcomes if o not in good]
     if not outcomes:
@@ -50,8 +54,9 @@ def aggregate(outcomes: Sequence[Outcome]) -> Outcome:
         first = next(o for o in bad if o.status in (status, "ok"))
         return Outcome(math.nan, 0, status, first.reason)
     judges = {o.judge for o in good}
+    weights = [o.n_frames if average == "frames" else 1 for o in good]
     return Outcome(
-        math.fsum(o.value for o in good) / len(good),
+        math.fsum(w * o.value for w, o in zip(weights, good, strict=True)) / max(1, sum(weights)),
         sum(o.n_frames for o in good),
         reason=f"{len(bad)} of {len(outcomes)} pairs have no value: {bad[0].reason}" if bad else "",
         judge=judges.pop() if len(judges) == 1 else "mixed",

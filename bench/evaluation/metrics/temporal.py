@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from bench.evaluation import cards
+from bench.evaluation import cards, cards_pixel
 from bench.evaluation.base import Array, ClipContext, FramePair, Metric, MetricSpec, Outcome, shared, undefined
 from bench.evaluation.flow import clip_flow, consistent, resize_flow, warp
 from bench.evaluation.metrics.pixel import check_frames, l1
@@ -25,9 +25,22 @@ def warping_error(first: Array, second: Array, flow: Array, visible: Array) -> f
         Mean over visible pixels (whose sample lies inside the frame) and channels, in [0, 1]; NaN where there is none.
     """
     check_frames(first, second)
-    back, inside = warp(second, flow)
+    return both_errors((first, second), (first, second), flow, visible)[0]
+
+
+def both_errors(
+    made: tuple[Array, Array], real: tuple[Array, Array], flow: Array, visible: Array
+) -> tuple[float, float, int]:
+    """:func:`warping_error` of two videos' consecutive frames under one flow, and over how many pixels."""
+    check_frames(*made)
+    check_frames(*real)
+    back, inside = warp(np.concatenate([made[1], real[1]], axis=2), flow)
     used = inside & visible
-    return float(((back - first)[used] ** 2).mean()) / 255.0**2 if used.any() else math.nan
+    count = int(np.count_nonzero(used))
+    if not count:
+        return math.nan, math.nan, 0
+    squares = (back - np.concatenate([made[0], real[0]], axis=2))[used] ** 2
+    return float(squares[:, :3].mean()) / 255.0**2, float(squares[:, 3:].mean()) / 255.0**2, count
 
 
 def visible_flow(previous: FramePair, frame: FramePair) -> tuple[Array, Array, str]:
@@ -44,6 +57,21 @@ def visible_flow(previous: FramePair, frame: FramePair) -> tuple[Array, Array, s
         return flow, consistent(flow, back), "dis-flow"
 
     result: tuple[Array, Array, str] = shared(previous, "visible-flow", compute)
+    return result
+
+
+def step_errors(previous: FramePair, frame: FramePair) -> tuple[float, float, int, str]:
+    """Warping errors of one step over the same pixels, computed once for all metrics: of the generated and of the real
+    video (see :func:`warping_error`), the number of pixels, and the flow's origin."""
+    real = previous.reference, frame.reference
+    assert real[0] is not None and real[1] is not None
+    first, second = real
+
+    def compute() -> tuple[float, float, int, str]:
+        flow, visible, origin = visible_flow(previous, frame)
+        return *both_errors((previous.generated, frame.generated), (first, second), flow, visible), origin
+
+    result: tuple[float, float, int, str] = shared(previous, "step-errors", compute)
     return result
 
 
@@ -107,7 +135,25 @@ class WarpingError(DistanceFromReal):
 
     def values(self, previous: FramePair, frame: FramePair) -> tuple[float, float]:
         """Warping error of both videos over the same pixels."""
-        assert previous.reference is not None and frame.reference is not None
-        flow, visible, self._judge = visible_flow(previous, frame)
-        made = warping_error(previous.generated, frame.generated, flow, visible)
-        return made, warping_error(previous.reference, frame.reference, flow, visible)
+        made, real, _, self._judge = step_errors(previous, frame)
+        return made, real
+
+
+class WarpingErrorRaw(WarpingError):
+    """The generated video's own warping error under the real video's flow."""
+
+    spec: ClassVar[MetricSpec] = cards_pixel.WARPING_ERROR_RAW
+
+    def values(self, previous: FramePair, frame: FramePair) -> tuple[float, float]:
+        """Warping error of the generated video, against zero."""
+        return super().values(previous, frame)[0], 0.0
+
+
+class WarpingErrorReal(WarpingError):
+    """The real video's warping error over the same pixels."""
+
+    spec: ClassVar[MetricSpec] = cards_pixel.WARPING_ERROR_REAL
+
+    def values(self, previous: FramePair, frame: FramePair) -> tuple[float, float]:
+        """Warping error of the real video, against zero."""
+        return super().values(previous, frame)[1], 0.0

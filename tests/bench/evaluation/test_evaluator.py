@@ -227,7 +227,7 @@ def test_a_region_that_is_empty_in_some_frames_counts_the_others():
     metric.start(None)
     for observability in (np.zeros((2, 2), np.uint8), np.array([[1, 3], [0, 2]], np.uint8)):
         metric.update(FramePair(np.zeros((2, 2, 3), np.uint8), None, {"observability": observability}))
-    assert metric.finish()["unseen"] == Outcome(2.0, 1)
+    assert metric.finish()["unseen"] == Outcome(2.0, 1, reason="1 of 2 frames have no unseen pixels")
 
 
 # -- names and files ---------------------------------------------------------------------------------------------
