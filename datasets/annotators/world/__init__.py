@@ -1,0 +1,1 @@
+"""The networks of the synthetic world: judges in two seeds, the annotator of ``detected``, and loss networks."""
