@@ -50,7 +50,7 @@ BUILTIN: dict[str, str] = {
 
 #: Metric names that are part of the contract but not in this version.
 PLANNED: tuple[str, ...] = (
-    "ms-ssim", "lpips-vgg", "lpips-alex", "lpips-squeeze", "fid", "kid", "fvd", "aed", 
+    "ms-ssim", "lpips-vgg", "lpips-alex", "lpips-squeeze", "fid", "kid", "fvd", "aed",
     "tcm", "mask-ssim", "mask-psnr", "interp-psnr", "act-recog-l1", "csim",
-    "background", 
+    "background",
 )  # fmt: skip

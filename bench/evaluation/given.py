@@ -189,8 +189,7 @@ def _frames(arrays: Mapping[str, Array]) -> Iterator[FramePair]:
     notes = {kind: array for kind, array in arrays.items() if kind not in ("generated", "reference")}
     reference = arrays.get("reference")
     for t, generated in enumerate(arrays["generated"]):
-        yield FramePair(
-            generated,
-            None if reference is None else reference[t],
-            {kind: array[t] for kind, array in notes.items()},
-        )
+        real = None if reference is None else reference[t]
+        known = {f"{GivenJudge.card.name}-generated": generated, f"{GivenJudge.card.name}-reference": real}
+        # ``observe`` finds these under its own names, so that nothing is hashed or kept on disk.
+        yield FramePair(generated, real, {kind: array[t] for kind, array in notes.items()}, shared=known)
