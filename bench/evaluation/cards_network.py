@@ -225,8 +225,10 @@ AED_SIAROHIN = replace(
     implementation="bench.evaluation.metrics.identity:AedSquared",
     formula=(
         "squared Euclidean distance of the embeddings of the generated and the real frame (pose-evaluation's cmp.py); "
-        "mean over frames. Published values also need its network in training mode: compare arithmetic, not scale"
+        "mean over all frames of all videos. Published values also need its network in training mode: compare "
+        "arithmetic, not scale"
     ),
+    average="frames",
     default=False,
     headline=False,
 )
@@ -238,8 +240,8 @@ CSIM = MetricSpec(
     direction="higher",
     family="identity",
     formula=(
-        "cosine of the face embeddings of the generated frame and the source photo; mean over the frames in which a "
-        "face is found, the others are counted (see face-detection)"
+        "cosine of the face embeddings of the generated frame and the source photo (where there is no photo: the real "
+        "frame, and the reason says so); mean over the frames in which a face is found, the others are counted"
     ),
     range=(-1.0, 1.0),
     needs=frozenset(),

@@ -99,12 +99,6 @@ class FeatureSet(SetMetric):
         return {side: np.stack(rows) if rows else empty for side, rows in self._rows.items()}
 
     @classmethod
-    def from_features(cls, generated: Array, reference: Array) -> Outcome:
-        """What is kept of a clip whose features are given: (n1, D), (n2, D). Raises InvalidInputError."""
-        part = {side: as_features(rows) for side, rows in zip(_SIDES, (generated, reference), strict=True)}
-        return Outcome(math.nan, len(part["generated"]), part=part)
-
-    @classmethod
     def combine(cls, parts: Sequence[Mapping[str, Array]]) -> Outcome:
         """The distance of all generated from all reference features."""
         generated, reference = pool(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -12,19 +13,17 @@ from bench.evaluation.base import (
     Array,
     ClipContext,
     FramePair,
-    InvalidInputError,
     Metric,
     MetricSpec,
     Outcome,
     undefined,
 )
-from bench.evaluation.judges.base import FrameJudge
+from bench.evaluation.frame_mean import mean_outcome
+from bench.evaluation.judges.base import Judge
 from bench.evaluation.metrics.frechet import as_features
-from bench.evaluation.metrics.perceptual import clip_mean
 from bench.evaluation.observe import observe
 
 _NO_PHOTO = "there is no source photo"
-_NO_FACE = "no face is found in the source photo"
 
 
 # -- formulas --------------------------------------------------------------------------------------------------------
@@ -82,21 +81,8 @@ class Aed(Metric):
         """End the clip."""
         if not self._made:
             return {"whole": undefined("no frames")}
-        judge = self.judge.card.name if self.judge else ""
-        values = type(self).distance(np.stack(self._made), np.stack(self._real))
-        return {"whole": clip_mean(values, judge, "no frame has a value")}
-
-    @classmethod
-    def from_features(cls, generated: Array, reference: Array) -> Outcome:
-        """The value from given embeddings (T, D), row against row.
-
-        Raises:
-            InvalidInputError: other shapes, or values that are not finite.
-        """
-        made, real = as_features(generated), as_features(reference)
-        if made.shape != real.shape:
-            raise InvalidInputError(f"the features are {made.shape} and {real.shape}")
-        return clip_mean(cls.distance(made, real), "given-features", "no frames")
+        values = type(self).distance(as_features(np.stack(self._made)), as_features(np.stack(self._real)))
+        return {"whole": mean_outcome(values.tolist(), "no distance")}
 
 
 class AedSquared(Aed):
@@ -127,14 +113,17 @@ class AedSource(Aed):
         return {"whole": undefined(_NO_PHOTO, "missing-input")} if self._photo is None else super().finish()
 
 
-def _photo(clip: ClipContext, judge: object) -> Array | None:
-    assert isinstance(judge, FrameJudge)
-    return None if clip.source is None else judge.read(clip.source)
+def _photo(clip: ClipContext, judge: Judge | None) -> Array | None:
+    """What the judge says of the source photo, None where there is none."""
+    return None if clip.source is None else observe(FramePair(clip.source, clip.source), "reference", judge)
 
 
 # -- faces -----------------------------------------------------------------------------------------------------------
 class FaceSimilarity(Metric):
-    """Mean over frames with a face of its cosine to the source photo's face; frames without one are counted, never 0."""
+    """Mean over frames with a face of its cosine to the face of the source photo, or of the real frame without one.
+
+    Frames in which no face is found are counted, never 0.
+    """
 
     spec: ClassVar[MetricSpec] = cards.CSIM
 
@@ -142,38 +131,33 @@ class FaceSimilarity(Metric):
         """Begin a clip: read the photo once."""
         self._photo, self._fps = _photo(clip, self.judge), clip.fps
         self._faces: list[Array] = []
+        self._known: list[Array] = []
 
     def update(self, frame: FramePair) -> None:
         """Take the next frame."""
         if self._photo is not None:
-            self._faces.append(observe(frame, "generated", self.judge))
+            known = self._photo
+        elif frame.reference is not None:
+            known = observe(frame, "reference", self.judge)
+        else:
+            return
+        self._faces.append(observe(frame, "generated", self.judge))
+        self._known.append(known)
 
     def finish(self) -> dict[str, Outcome]:
         """End the clip."""
-        if self._photo is None:
-            return {"whole": undefined(_NO_PHOTO, "missing-input")}
-        if not np.isfinite(self._photo).all():
-            return {"whole": undefined(_NO_FACE)}
         if not self._faces:
-            return {"whole": undefined("no frames")}
-        made = np.stack(self._faces)
-        return {"whole": self.outcome(cosine(made, np.broadcast_to(self._photo, made.shape)))}
+            return {"whole": undefined("there are no frames with a source photo or a real frame", "missing-input")}
+        if self._photo is not None and not np.isfinite(self._photo).all():
+            return {"whole": undefined("no face is found in the source photo")}
+        found = self.outcome(cosine(np.stack(self._faces), np.stack(self._known)))
+        if self._photo is None:
+            found = replace(found, reason="; ".join(filter(None, ["to the real frame, not a photo", found.reason])))
+        return {"whole": found}
 
     def outcome(self, cosines: Array) -> Outcome:
         """The clip's value from (T,) cosines, NaN where no face was found."""
-        judge = self.judge.card.name if self.judge else ""
-        return clip_mean(cosines, judge, "no generated frame shows a face")
-
-    @classmethod
-    def from_features(cls, generated: Array, reference: Array) -> Outcome:
-        """The value from given embeddings (T, D) of faces, a row of NaN where there is none.
-
-        Raises:
-            InvalidInputError: other shapes.
-        """
-        if generated.ndim != 2 or generated.shape != reference.shape:
-            raise InvalidInputError(f"the features are {generated.shape} and {reference.shape}")
-        return clip_mean(cosine(generated, reference), "given-features", "no frame shows a face on both sides")
+        return mean_outcome(cosines.tolist(), "no face")
 
 
 class FaceDrift(FaceSimilarity):
@@ -186,7 +170,7 @@ class FaceDrift(FaceSimilarity):
         value, found = slope(cosines, self._fps), int(np.isfinite(cosines).sum())
         if not np.isfinite(value):
             return undefined("fewer than two generated frames show a face")
-        return Outcome(value, found, judge=self.judge.card.name if self.judge else "", frames=cosines)
+        return Outcome(value, found, frames=cosines)
 
 
 class FaceDetection(Metric):
@@ -210,8 +194,7 @@ class FaceDetection(Metric):
 
     def finish(self) -> dict[str, Outcome]:
         """End the clip."""
-        judge = self.judge.card.name if self.judge else ""
-        return {"whole": clip_mean(np.array(self._found), judge, "no real frame shows a face")}
+        return {"whole": mean_outcome(self._found, "no real face")}
 
 
 class FaceDetectionRaw(FaceDetection):

@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from bench.evaluation import cards_network as cards
-from bench.evaluation.base import Array, ClipContext, FramePair, Metric, MetricSpec, Outcome, shared, undefined
-from bench.evaluation.frame_mean import region_mask
+from bench.evaluation.base import Array, FramePair, MetricSpec, shared
+from bench.evaluation.frame_mean import FrameMean
 from bench.evaluation.judges.base import PairJudge
 from bench.evaluation.metrics.pixel import check_frames
 
@@ -20,21 +20,7 @@ def composite(generated: Array, reference: Array, mask: Array) -> Array:
     return frame
 
 
-def clip_mean(values: Array, judge: str, nothing: str) -> Outcome:
-    """Mean of the finite values of a clip's frames (n,); frames without one are NaN and counted in the reason.
-
-    Args:
-        nothing: what it says where no frame has a value.
-    """
-    finite = values[np.isfinite(values)]
-    if not len(finite):
-        return undefined(nothing)
-    missing = len(values) - len(finite)
-    reason = f"{missing} of {len(values)} frames have no value" if missing else ""
-    return Outcome(math.fsum(finite) / len(finite), len(finite), reason=reason, judge=judge, frames=values)
-
-
-class PerceptualDistance(Metric):
+class PerceptualDistance(FrameMean):
     """Mean over frames of a :class:`PairJudge`'s distance.
 
     On a region the judge sees the real frame with the region's pixels replaced by the generated ones: what lies outside
@@ -43,29 +29,13 @@ class PerceptualDistance(Metric):
 
     spec: ClassVar[MetricSpec] = cards.PERCEPTUAL
 
-    def start(self, clip: ClipContext) -> None:
-        """Begin a clip."""
-        self._values: dict[str, list[float]] = {region: [] for region in self.regions}
-
-    def update(self, frame: FramePair) -> None:
-        """Take the next frame."""
-        assert frame.reference is not None and isinstance(self.judge, PairJudge)
-        check_frames(frame.generated, frame.reference)
-        for region, values in self._values.items():
-            values.append(self._distance(frame, region, self.judge))
-
-    def _distance(self, frame: FramePair, region: str, judge: PairJudge) -> float:
-        assert frame.reference is not None
-        reference, mask = frame.reference, region_mask(frame, region)
-        if mask is not None and not mask.any():
-            return float("nan")
-        made = frame.generated if mask is None else composite(frame.generated, reference, mask)
-        return float(shared(frame, f"{judge.card.name}-{region}", lambda: judge.compare(made, reference)))
-
-    def finish(self) -> dict[str, Outcome]:
-        """End the clip: region -> mean over frames that have such pixels."""
-        judge = self.judge.card.name if self.judge else ""
-        return {
-            region: clip_mean(np.array(values), judge, f"no frame has {region} pixels" if values else "no frames")
-            for region, values in self._values.items()
-        }
+    def value(self, frame: FramePair, mask: Array | None) -> float:
+        """The judge's distance of one frame; NaN where the mask is empty."""
+        judge, reference = self.judge, frame.reference
+        assert reference is not None and isinstance(judge, PairJudge)
+        check_frames(frame.generated, reference)
+        if mask is None:
+            return shared(frame, judge.card.name, lambda: judge.compare(frame.generated, reference))
+        if not mask.any():
+            return math.nan
+        return judge.compare(composite(frame.generated, reference, mask), reference)

@@ -12,15 +12,14 @@ from bench.evaluation.base import (
     Array,
     ClipContext,
     FramePair,
-    InvalidInputError,
     Metric,
     MetricSpec,
     Outcome,
     undefined,
 )
-from bench.evaluation.judges.base import FrameJudge
-from bench.evaluation.metrics.frechet import FeatureSet, as_features, frechet_distance
+from bench.evaluation.metrics.frechet import FeatureSet, frechet_distance
 from bench.evaluation.metrics.pixel import check_frames
+from bench.evaluation.observe import observe
 
 #: Frames of a window, and from one window's start to the next: windows do not overlap, and a shorter rest is left out.
 WINDOW = STRIDE = 16
@@ -32,8 +31,8 @@ class Windows:
     def __init__(self) -> None:
         self._frames: list[tuple[Array, Array]] = []
 
-    def push(self, frame: FramePair) -> tuple[Array, Array] | None:
-        """Take a frame; (generated, reference), each (16, H, W, 3) uint8, where it completes a window."""
+    def push(self, frame: FramePair) -> FramePair | None:
+        """Take a frame; where it completes a window, that window: both sides are (16, H, W, 3) uint8."""
         assert frame.reference is not None
         check_frames(frame.generated, frame.reference)
         self._frames.append((frame.generated, frame.reference))
@@ -41,7 +40,7 @@ class Windows:
             return None
         made, real = (np.stack(side) for side in zip(*self._frames, strict=True))
         del self._frames[:STRIDE]
-        return made, real
+        return FramePair(made, real)
 
 
 class Fvd(FeatureSet):
@@ -57,11 +56,9 @@ class Fvd(FeatureSet):
 
     def update(self, frame: FramePair) -> None:
         """Take the next frame; ask the judge for every full window."""
-        assert isinstance(self.judge, FrameJudge)
         window = self._windows.push(frame)
         if window is not None:
-            for side, frames in zip(("generated", "reference"), window, strict=True):
-                self._rows[side].append(self.judge.read(frames))
+            super().update(window)
 
     @classmethod
     def distance(cls, generated: Array, reference: Array) -> float:
@@ -89,40 +86,23 @@ class ActionDistance(Metric):
 
     def update(self, frame: FramePair) -> None:
         """Take the next frame; ask the judge for every full window."""
-        assert isinstance(self.judge, FrameJudge)
         window = self._windows.push(frame)
         if window is not None:
-            made, real = (self.judge.read(frames)[None] for frames in window)
-            self._values += self.distances(made, real).tolist()
+            made, real = (observe(window, side, self.judge) for side in ("generated", "reference"))
+            self._values.append(self.distance(made, real))
 
     @classmethod
-    def distances(cls, generated: Array, reference: Array) -> Array:
-        """(n,) sum (or mean) over dimensions of |difference| of the rows of (n, D) and (n, D)."""
-        difference = np.abs(as_features(generated) - as_features(reference))
-        values: Array = difference.mean(axis=1) if cls.per_dimension else difference.sum(axis=1)
-        return values
+    def distance(cls, generated: Array, reference: Array) -> float:
+        """Sum (or mean) over dimensions of |difference| of two features (D,), in float64."""
+        difference = np.abs(np.asarray(generated, np.float64) - np.asarray(reference, np.float64))
+        return float(difference.mean() if cls.per_dimension else difference.sum())
 
     def finish(self) -> dict[str, Outcome]:
         """End the clip."""
         if not self._values:
             return {"whole": undefined(f"the clip is shorter than a window of {WINDOW} frames")}
-        judge = self.judge.card.name if self.judge else ""
         mean = math.fsum(self._values) / len(self._values)
-        return {"whole": Outcome(mean, WINDOW * len(self._values), judge=judge)}
-
-    @classmethod
-    def from_features(cls, generated: Array, reference: Array) -> Outcome:
-        """The value from given pooled features (windows, D), row against row.
-
-        Raises:
-            InvalidInputError: other shapes, or values that are not finite.
-        """
-        if np.shape(generated) != np.shape(reference):
-            raise InvalidInputError(f"the features are {np.shape(generated)} and {np.shape(reference)}")
-        values = cls.distances(generated, reference)
-        if not len(values):
-            return undefined("there are no features")
-        return Outcome(math.fsum(values) / len(values), len(values), judge="given-features")
+        return {"whole": Outcome(mean, WINDOW * len(self._values))}
 
 
 class ActionDistanceMean(ActionDistance):

@@ -1,0 +1,63 @@
+"""Weights of torch networks: read without executing anything, hashed, put into a network without initialising it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from datasets.errors import MissingInputError
+from datasets.files import sha256_of
+from datasets.weights import checked, weight
+
+State = Mapping[str, Tensor]
+
+
+def known_state(name: str) -> dict[str, Tensor]:
+    """The state dict of a file of ``bench weights``, after checking its hash.
+
+    Raises:
+        MissingInputError: it is absent or another file, with the command that gets it.
+    """
+    return read_state(checked(weight(name)))
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """A state dict from a file, loaded with ``weights_only=True``."""
+    state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def state_digest(state: State) -> str:
+    """SHA-256 over names, types, shapes and values of a state dict."""
+    parts: list[bytes | str] = []
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        parts += [name, f"{tensor.dtype} {tuple(tensor.shape)}", tensor.numpy().tobytes()]
+    return sha256_of(*parts)
+
+
+def build(make: Callable[[], nn.Module], state: State) -> nn.Module:
+    """A network in eval mode, without gradients, that holds exactly these weights.
+
+    It is made without storage, so that no time goes into random values that are thrown away.
+
+    Raises:
+        MissingInputError: the weights are not those of this network.
+    """
+    with torch.device("meta"):
+        network = make()
+    try:
+        network.load_state_dict({name: tensor.detach().clone() for name, tensor in state.items()}, assign=True)
+    except RuntimeError as error:
+        what = str(error).strip().splitlines()[-1].strip()
+        raise MissingInputError(f"these are not the weights of {type(network).__name__}: {what}") from None
+    return network.eval().requires_grad_(False)
+
+
+def image(frame: Any) -> Tensor:
+    """(1, 3, H, W) float32 in 0..255 of an (H, W, 3) uint8 frame."""
+    return torch.from_numpy(frame.copy()).permute(2, 0, 1)[None].float()
