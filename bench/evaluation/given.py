@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -115,7 +115,8 @@ def _score_clip(kind: str, name: str, made: ArrayFile, real: ArrayFile | None, s
     outcomes: Outcomes = {}
     for key, (spec, metric) in build_all(specs, _REGIONS).items():
         wanted = ["generated", *sorted(spec.needs, key=lambda need: (need != "reference", need))]
-        wrong = next((str(found[need]) for need in wanted if isinstance(found.get(need), InvalidInputError)), "")
+        sides = ["generated", "reference", *wanted]  # a broken reference is no choice to do without one
+        wrong = next((str(found[side]) for side in sides if isinstance(found.get(side), InvalidInputError)), "")
         lacking = next((need for need in wanted if need not in found), "")
         if wrong:
             outcomes[key, "whole"] = undefined(wrong, "invalid-input")
@@ -125,7 +126,10 @@ def _score_clip(kind: str, name: str, made: ArrayFile, real: ArrayFile | None, s
             arrays = {side: array for side, array in found.items() if not isinstance(array, InvalidInputError)}
             metric.judge = GivenJudge()
             try:
-                outcomes |= {(key, region): outcome for region, outcome in _run(metric, name, arrays).items()}
+                outcomes |= {
+                    (key, region): replace(outcome, judge=outcome.judge or GivenJudge.card.name)
+                    for region, outcome in _run(metric, name, arrays).items()
+                }
             except InvalidInputError as error:
                 outcomes[key, "whole"] = undefined(str(error), "invalid-input")
     return outcomes

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.evaluation import cards_pose
+from bench.evaluation import cards_network, cards_pose
 from bench.evaluation.base import MetricSpec
 from bench.evaluation.given import GivenFiles, score_given
 from datasets.errors import MissingInputError, UsageError
@@ -210,6 +210,19 @@ def test_an_array_that_is_damaged_or_would_need_pickle(tmp_path):
         archive.writestr("b.npy", b"\x93NUMPY\x01\x00garbage")
     found = score_given(GivenFiles(keypoints=(made, truth)), [CARDS["akd@default"]])
     assert {o["akd@default", "whole"].status for o in found.values()} == {"invalid-input"}
+
+
+def test_features_feed_the_metrics_of_embeddings(tmp_path):
+    rng = np.random.default_rng(0)
+    made, real = rng.normal(size=(2, 9, 5)).astype(np.float32)
+    gaps = real.copy()
+    gaps[3, 1] = np.nan
+    files = GivenFiles(features=save(tmp_path, {"a": (made, real), "shorter": (made[:8], real), "nan": (made, gaps)}))
+    card = cards_network.AED
+    found = {name: outcomes[card.id, "whole"] for name, outcomes in score_given(files, [card]).items()}
+    distance = [math.dist(f, g) for f, g in zip(made.tolist(), real.tolist(), strict=True)]
+    assert found["a"].value == pytest.approx(np.mean(distance), rel=1e-9) and found["a"].judge == "given"
+    assert found["shorter"].status == found["nan"].status == "invalid-input"
 
 
 def test_metrics_that_read_no_given_file_are_left_out(tmp_path):
