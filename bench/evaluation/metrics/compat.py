@@ -127,7 +127,7 @@ class PsnrPooled(FrameMean):
 class SsimVariant(FrameMean):
     """Mean over frames of an SSIM whose window, data range and preprocessing are others than the default's."""
 
-    window: ClassVar[Window]
+    window: Window
     #: Frames with a shorter side have no value.
     least: ClassVar[int]
     #: Pixels of a flat window, for the sample covariance; 0: population covariance.
@@ -148,7 +148,7 @@ class SsimVariant(FrameMean):
         if data_range == 0:
             return math.nan
         x, y = self.prepare(frame.generated), self.prepare(frame.reference)
-        full, _ = similarity(x, y, lambda image: channels_last(type(self).window(image)), data_range, self.pixels)
+        full, _ = similarity(x, y, lambda image: channels_last(self.window(image)), data_range, self.pixels)
         return float(full.mean())
 
     def prepare(self, image: Array) -> Array:

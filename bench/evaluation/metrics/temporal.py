@@ -63,13 +63,13 @@ def visible_flow(previous: FramePair, frame: FramePair) -> tuple[Array, Array, s
 def step_errors(previous: FramePair, frame: FramePair) -> tuple[float, float, int, str]:
     """Warping errors of one step over the same pixels, computed once for all metrics: of the generated and of the real
     video (see :func:`warping_error`), the number of pixels, and the flow's origin."""
-    real = previous.reference, frame.reference
-    assert real[0] is not None and real[1] is not None
-    first, second = real
+    first, second = previous.reference, frame.reference
+    assert first is not None and second is not None
+    made, real = (previous.generated, frame.generated), (first, second)
 
     def compute() -> tuple[float, float, int, str]:
         flow, visible, origin = visible_flow(previous, frame)
-        return *both_errors((previous.generated, frame.generated), (first, second), flow, visible), origin
+        return *both_errors(made, real, flow, visible), origin
 
     result: tuple[float, float, int, str] = shared(previous, "step-errors", compute)
     return result
