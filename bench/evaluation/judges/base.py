@@ -39,7 +39,8 @@ class JudgeCard:
         seed: ``a`` or ``b`` where a judge comes in two seeds.
         synthetic: trained on the synthetic world, and used there; other judges are used on real data, and wherever
             a role has no synthetic judge.
-        weights: names of files in ``bench weights`` that it needs (none: shipped).
+        weights: names of files in ``bench weights`` that it needs. files: shipped files that it reads, below the
+            checkout.
         extra: the optional dependency group that it needs ("" = none).
     """
 
@@ -50,6 +51,7 @@ class JudgeCard:
     seed: str = "a"
     synthetic: bool = False
     weights: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     extra: str = ""
     licence: str = ""
 

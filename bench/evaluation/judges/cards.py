@@ -102,6 +102,10 @@ WORLD = tuple(
         title=f"Synthetic world, seed {seed}: {title}",
         seed=seed,
         synthetic=True,
+        files=tuple(
+            f"datasets/annotators/world/weights/{'identity-' if role == 'identity' else ''}judge-{seed}.{suffix}"
+            for suffix in ("safetensors", "json")
+        ),
         licence="MIT; trained on the synthetic world",
     )
     for seed in ("a", "b")
