@@ -40,7 +40,7 @@ CARDS = {
     card.name: card
     for card in (
         WorldCard("judge-a", "judge", "judge", 101, 2600, 2400),
-        WorldCard("judge-b", "judge", "judge", 202, 2600, 2400),
+        WorldCard("judge-b", "judge", "judge", 202, 1900, 2400),
         WorldCard("world", "annotator", "train", 303, 2600, 2400),
     )
 }

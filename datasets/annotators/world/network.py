@@ -83,7 +83,7 @@ class WorldNetwork(nn.Module):
         self.down_b, self.up_a = _conv(b, a, 1), _conv(2 * a, 32)
         self.points = nn.Conv2d(b, POINTS, 1)
         self.parts, self.uv, self.parsing = (nn.Conv2d(32, n, 1) for n in (PARTS, 2, LABELS))
-        self.state_weight = nn.Parameter(torch.zeros(POINTS, 3, b))
+        self.state_weight = nn.Parameter(torch.zeros(POINTS, 3, b + 2))
         self.state_context = nn.Linear(d, POINTS * 3)
         self.damage = nn.Sequential(nn.Linear(FEATURES, 64), nn.ReLU(True), nn.Linear(64, len(DAMAGES)))
 
@@ -111,10 +111,13 @@ class WorldNetwork(nn.Module):
         return Outputs(points, states, parts, uv.sigmoid(), parsing, features, self.damage(features).float())
 
     def _states(self, points: Tensor, features: Tensor, context: Tensor) -> Tensor:
-        """What each point looks like where it is believed to be, and the frame as a whole, say how it is seen."""
-        where = points.detach().flatten(2).softmax(2)
+        """What each point looks like where it is believed to be, how sure that is, and the frame as a whole."""
+        log = points.detach().flatten(2).log_softmax(2)
+        where = log.exp()
         seen = where @ features.flatten(2).transpose(1, 2)
-        return torch.einsum("bkc,knc->bkn", seen, self.state_weight) + self.state_context(context).view(-1, POINTS, 3)
+        sure = torch.stack([(where * log).sum(2), log.amax(2)], 2) / 4  # minus entropy, and the highest peak
+        local = torch.einsum("bkc,knc->bkn", torch.cat([seen, sure], 2), self.state_weight)
+        return local + self.state_context(context).view(-1, POINTS, 3)
 
 
 def _double(x: Tensor) -> Tensor:

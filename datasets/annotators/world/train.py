@@ -28,6 +28,7 @@ from .network import WorldNetwork
 BATCH = 32
 _RATE, _WARMUP, _DECAY = 3e-3, 100, 0.02
 _AVERAGE = 0.995  # of the weights that are shipped, over steps
+_CALIBRATION, _CALIBRATION_RATE = 300, 2e-3
 _SAVE_EVERY_S = 60.0
 
 
@@ -112,7 +113,7 @@ class Run:
                 self.average[name].lerp_(value.detach(), 1 - keep)
 
 
-def train(card: WorldCard) -> Run:
+def train(card: WorldCard) -> tuple[Run, FrameSet]:
     """Render what is missing, then train to the last step. Prints one line of progress every few seconds."""
     torch.set_num_threads(1)
     shards = training_shards(card.split, card.clips)
@@ -133,7 +134,33 @@ def train(card: WorldCard) -> Run:
         if now - saved > _SAVE_EVERY_S or run.step == card.steps:
             run.save()
             saved = now
-    return run
+    return run, frames
+
+
+def calibrate(run: Run, frames: FrameSet) -> dict[str, Tensor]:
+    """Fit the heads that tell absent, occluded and visible points to the averaged weights, which are shipped.
+
+    The averaged network is sharper than any that these heads saw while it was trained.
+
+    Returns:
+        The weights to ship.
+    """
+    network = WorldNetwork().to(memory_format=torch.channels_last)
+    network.load_state_dict(run.average)
+    network.eval().requires_grad_(False)
+    heads = [network.state_weight, *network.state_context.parameters()]
+    for head in heads:
+        head.requires_grad_(True)
+    optimiser = torch.optim.Adam(heads, lr=_CALIBRATION_RATE)
+    for step in range(_CALIBRATION):
+        batch = batch_of(frames, run.card.seed, run.card.steps + step)
+        optimiser.param_groups[0]["lr"] = _CALIBRATION_RATE * (1 - step / _CALIBRATION)
+        optimiser.zero_grad(set_to_none=True)
+        losses(network(batch.rgb), batch)["states"].backward()
+        optimiser.step()
+        if step % 50 == 49:
+            print(f"{run.card.name} calibration {step + 1}/{_CALIBRATION}", flush=True)
+    return {name: value.detach() for name, value in network.state_dict().items()}
 
 
 def main() -> None:
@@ -143,10 +170,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="other than the card's (the result is not the shipped one)")
     arguments = parser.parse_args()
     card = CARDS[arguments.name]
-    run = train(replace(card, steps=arguments.steps or card.steps))
+    run, frames = train(replace(card, steps=arguments.steps or card.steps))
+    weights = calibrate(run, frames)
     from .measure import publish  # it reads networks with the code that users run
 
-    publish(run.card, run.average)
+    publish(run.card, weights)
 
 
 if __name__ == "__main__":
