@@ -53,7 +53,10 @@ class IdentityNetwork(nn.Module):
         self.stem = nn.Conv2d(3, a, 3, 2, 1)
         self.blocks = nn.Sequential(Block(a, b, 2), Block(b, c, 2), Block(c, d, 1))
         self.attention = nn.Conv2d(d, _HEADS, 1)
-        self.embed = nn.Linear(d * _HEADS, DIMENSIONS)
+        # Centred and scaled before it is projected on the sphere: else all embeddings begin, and stay, close together.
+        self.embed = nn.Sequential(
+            nn.Linear((3 + b + d) * _HEADS, DIMENSIONS), nn.BatchNorm1d(DIMENSIONS, affine=False)
+        )
 
     def forward(self, frames: Tensor) -> Tensor:
         """Embeddings.
@@ -68,11 +71,16 @@ class IdentityNetwork(nn.Module):
 
     def embed_and_attend(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Embeddings (N, 128), and where each head looked: (N, heads, 8, 8), each map summing to 1."""
-        features = self.blocks(torch.relu(self.stem(fit(frames) * 2 - 1)))
-        n, _, h, w = features.shape
-        looks = self.attention(features).float().flatten(2).softmax(-1)
-        pooled = torch.einsum("nkp,ndp->nkd", looks, features.float().flatten(2))
-        embedding = F.normalize(self.embed(pooled.flatten(1)).float(), dim=1)
+        colours = fit(frames) * 2 - 1
+        early = self.blocks[0](torch.relu(self.stem(colours)))
+        late = self.blocks[2](self.blocks[1](early))
+        n, _, h, w = late.shape
+        looks = self.attention(late).float().flatten(2).softmax(-1)
+        # Plain colours and early features too: clothes are told by colour and pattern long before shapes are learned.
+        levels = [F.adaptive_avg_pool2d(x.float(), (h, w)) for x in (colours, early)]
+        features = torch.cat([*levels, late.float()], 1).flatten(2)
+        pooled = torch.einsum("nkp,ndp->nkd", looks, features)
+        embedding = F.normalize(self.embed(pooled.flatten(1).float()).float(), dim=1)
         return embedding, looks.reshape(n, -1, h, w)
 
 
