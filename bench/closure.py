@@ -19,7 +19,8 @@ PLUMBING = (
     "bench.animate", "bench.api", "bench.cli", "bench.closure", "bench.config", "bench.errors", "bench.identity",
     "bench.inputs", "bench.loading", "bench.locks", "bench.outcome", "bench.progress", "bench.protocols",
     "bench.record", "bench.registry", "bench.run", "bench.spec", "bench.store", "bench.tracking",
-    "bench.trainlog", "bench.weights", "datasets.errors", "datasets.files", "leaderboard", "sweeps",
+    "bench.trainlog", "bench.weights", "datasets.errors", "datasets.files", "datasets.weights",
+    "leaderboard", "sweeps",
 )  # fmt: skip
 #: The suite's packages; their own ``__init__`` only name things.
 OURS = ("bench", "methods", "datasets")
