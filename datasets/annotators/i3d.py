@@ -52,7 +52,7 @@ class I3d:
 
     def read(self, frames: Array) -> Array:
         """(400,) or (1024,) float32 of a window (T, H, W, 3) uint8 RGB, T at least 9."""
-        with torch.inference_mode(), torch.jit.optimized_execution(False):
+        with torch.inference_mode(), torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
             video = window_input(frames, self.stretch)
             answer: Array = self._network(video, rescale=False, resize=False, return_features=True)[0].numpy()
         return answer

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bench.evaluation.base import ClipContext, FramePair, InvalidInputError, Metric
+from bench.evaluation.given import GivenFiles, score_given
 from bench.evaluation.judges.base import FrameJudge, JudgeCard, PairJudge
 from bench.evaluation.metrics.frechet import Frechet, frechet_distance
 from bench.evaluation.metrics.identity import (
@@ -22,8 +25,14 @@ from bench.evaluation.metrics.identity import (
     slope,
 )
 from bench.evaluation.metrics.perceptual import PerceptualDistance
-from bench.evaluation.metrics.video import WINDOW, ActionDistance, ActionDistanceMean, Fvd
+from bench.evaluation.metrics.video import WINDOW, ActionDistance, ActionDistanceMean, Fvd, FvdBiased
+from bench.evaluation.select import find_metric
+from bench.registry import load_object
 from datasets.base import OBSERVABILITY
+
+_SPEC = importlib.util.spec_from_file_location("feature_peers", Path(__file__).with_name("peers") / "features.py")
+peers = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(peers)
 
 
 class MeanColour(FrameJudge):
@@ -122,6 +131,9 @@ def test_detection_is_asked_where_the_real_frame_shows_a_face():
     assert (found.value, found.n_frames) == (1.0, 1)
     assert run(FaceDetectionRaw(), [turned_away, facing])["whole"].value == 0.5
     assert run(FaceDetection(), [turned_away])["whole"].status == "undefined"
+    nothing, face = [np.nan] * 3, [5.0] * 3
+    assert peers.found_where_real(np.array([nothing, face]), np.array([nothing, face])) == 1.0
+    assert peers.found(np.array([nothing, face]), None) == 0.5
 
 
 def test_drift_is_a_slope_per_second():
@@ -131,8 +143,8 @@ def test_drift_is_a_slope_per_second():
     assert np.isnan(slope(np.array([np.nan, 1.0]), fps=5))
     turning = [FramePair(plain(200, 20 * t, 0)) for t in range(5)]
     found = run(FaceDrift(), turning, plain(9, 0, 0), fps=25)["whole"]
-    cosines = [200 / np.hypot(200, 20 * t) for t in range(5)]
-    assert found.value == pytest.approx(np.polyfit(np.arange(5) / 25, cosines, 1)[0], rel=1e-5)
+    expected = peers.drift([[200, 20 * t, 0] for t in range(5)], [[9, 0, 0]] * 5)
+    assert found.value == pytest.approx(expected, rel=1e-9)
 
 
 def test_cosine_of_nothing_is_nan():
@@ -170,3 +182,36 @@ def test_a_set_metric_keeps_the_features_of_every_frame():
     part = run(Frechet(), frames)["whole"].part
     assert part["generated"].shape == part["reference"].shape == (5, 3)
     np.testing.assert_allclose(part["reference"][3], frames[3].reference.mean(axis=(0, 1)), rtol=1e-6)
+
+
+# -- peers -----------------------------------------------------------------------------------------------------------
+PEERS = {
+    "frechet@synth": peers.frechet, "fid": peers.frechet, "fid@clip-mean": peers.frechet, "fid@clean": peers.frechet,
+    "kernel-distance@synth": peers.kernel_distance, "kid": peers.kernel_distance, "aed": peers.aed,
+    "aed@siarohin-2020": peers.aed_squared, "csim": peers.cosine,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_given_features_equal_the_peer(name, tmp_path):
+    rng = np.random.default_rng(7)
+    made, real = rng.normal(size=(2, 60, 12)).astype(np.float32)
+    np.savez(tmp_path / "made.npz", clip=made + 0.2)
+    np.savez(tmp_path / "real.npz", clip=real)
+    spec = find_metric(name)
+    files = GivenFiles(features=(tmp_path / "made.npz", tmp_path / "real.npz"))
+    outcome = score_given(files, [spec])["clip"][spec.id, "whole"]
+    if spec.scope == "set":
+        outcome = load_object(spec.implementation).combine([outcome.part])
+    assert outcome.status == "ok"
+    assert outcome.value == pytest.approx(PEERS[name](made + np.float32(0.2), real), rel=1e-9)
+
+
+def test_windows_of_features_equal_the_peer():
+    rng = np.random.default_rng(8)
+    made, real = rng.normal(size=(2, 50, 6))
+    part = {"generated": made, "reference": real}
+    assert Fvd.combine([part]).value == pytest.approx(peers.frechet(made, real), rel=1e-9)
+    assert FvdBiased.combine([part]).value == pytest.approx(peers.frechet_biased(made, real), rel=1e-9)
+    for metric, peer in ((ActionDistance, peers.action_distance), (ActionDistanceMean, peers.action_distance_mean)):
+        assert metric.distance(made[0], real[0]) == pytest.approx(peer(made[:1], real[:1]), rel=1e-12)

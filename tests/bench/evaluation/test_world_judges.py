@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +16,10 @@ from bench.evaluation.judges.world import IdentityJudge, PerceptualJudge, Shared
 from datasets.annotators.world.identity import IdentityNetwork, IdentityReader
 from datasets.annotators.world.network import WorldNetwork
 from datasets.annotators.world.reader import WorldReader
+
+_SPEC = importlib.util.spec_from_file_location("network_peers", Path(__file__).with_name("peers") / "networks.py")
+peers = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(peers)
 
 
 class CountingReader(WorldReader):
@@ -67,6 +74,8 @@ def test_the_perceptual_distance_is_zero_for_equal_frames_and_symmetric(reader):
     assert judge.compare(a, b) == pytest.approx(judge.compare(b, a), rel=1e-6)
     blend = ((a.astype(int) + b) // 2).astype(np.uint8)
     assert judge.compare(a, blend) < judge.compare(a, b)
+    maps = [[level[0].numpy() for level in reader.maps(side[None])] for side in (a, b)]
+    assert judge.compare(a, b) == pytest.approx(peers.perceptual(*maps), rel=1e-5)
 
 
 def test_frames_too_small_are_invalid_and_break_nothing(reader):
