@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.evaluation.statistics import Interval as StatisticsInterval
+
 #: what a cell without a number says; every kind also looks different and carries its reason
 WORDS = {
     "undefined": "undefined",
@@ -65,8 +67,10 @@ class Cell:
     Attributes:
         status: ``ok``, or a key of :data:`WORDS`.
         pairs: value of each pair that has one (mean over training seeds).
+        by_seed: training seed -> pair -> value.
         n: pairs with a value; ``total``: pairs asked for.
         best: has the best number among the rows it may be compared with.
+        method: of the interval, with what it rests on; "" where there is none.
     """
 
     status: str
@@ -76,6 +80,8 @@ class Cell:
     n: int = 0
     total: int = 0
     best: bool = False
+    by_seed: dict[str, dict[str, float]] = field(default_factory=dict)
+    method: str = ""
 
     @property
     def ok(self) -> bool:
@@ -100,6 +106,7 @@ class Difference:
     Attributes:
         verdict: ``better``, ``worse``, ``undecided``, or "" where the metric has no direction or nothing is paired.
         n: pairs that both have; ``lost``: pairs that only the other one has.
+        method: of the interval, with what it rests on.
     """
 
     interval: Interval | None
@@ -107,20 +114,20 @@ class Difference:
     n: int
     reason: str = ""
     lost: int = 0
+    method: str = ""
 
 
-def mean_with_interval(pairs: Mapping[str, float], clusters: Clusters) -> Interval:
-    """Mean over pairs with the two-way cluster bootstrap interval over source identities and driving motions."""
-    from bench.evaluation.statistics import mean_interval
-
-    result = mean_interval(_series(pairs), clusters.frame(pairs))
-    return Interval.of(result.mean, result.low, result.high)
+def _basis(result: StatisticsInterval) -> str:
+    """``BCa interval over 36 clusters and 3 seeds``; "" without an interval."""
+    seeds = f" and {result.seeds} training seeds" if result.seeds else ""
+    return f"{result.method} interval over {result.clusters} clusters{seeds}" if result.method else ""
 
 
-def _series(pairs: Mapping[str, float]) -> pd.Series[float]:
+def _table(cell: Cell) -> pd.DataFrame:
+    """Pairs x training seeds."""
     import pandas as pd
 
-    return pd.Series(list(pairs.values()), index=pd.Index(list(pairs), dtype=object), dtype=float)
+    return pd.DataFrame({seed: pd.Series(values, dtype=float) for seed, values in cell.by_seed.items()})
 
 
 def compare(row: Cell, other: Cell | None, direction: str, clusters: Clusters) -> Difference:
@@ -139,9 +146,9 @@ def compare(row: Cell, other: Cell | None, direction: str, clusters: Clusters) -
     names = sorted(row.pairs.keys() & other.pairs.keys())
     if not names:
         return Difference(None, "", 0, "no pair has a value in both rows", lost)
-    result = paired_difference(_series(row.pairs), _series(other.pairs), clusters.frame(names))
+    result = paired_difference(_table(row), _table(other), clusters.frame(names))
     interval = Interval.of(result.mean, result.low, result.high)
-    return Difference(interval, _verdict(interval, direction), len(names), lost=lost)
+    return Difference(interval, _verdict(interval, direction), len(names), lost=lost, method=_basis(result))
 
 
 def _verdict(interval: Interval, direction: str) -> str:
@@ -167,8 +174,15 @@ def cell_of(scores: pd.DataFrame, clusters: Clusters) -> Cell:
     reason = _most_common(single[~_has_number(single)])
     if good.empty:
         return Cell(reason[0], reason[1], total=total)
+    from bench.evaluation.statistics import mean_interval
+
     pairs = {str(k): float(v) for k, v in good.groupby("pair")["value"].mean().items()}
-    return Cell("ok", reason[1], mean_with_interval(pairs, clusters), pairs, len(pairs), total)
+    cell = Cell("ok", reason[1], None, pairs, len(pairs), total)
+    for seed, rows in good.groupby(good["seed"].astype(str)):
+        cell.by_seed[str(seed)] = {str(k): float(v) for k, v in rows.groupby("pair")["value"].mean().items()}
+    result = mean_interval(_table(cell), clusters.frame(sorted(pairs)))
+    cell.interval, cell.method = Interval.of(result.mean, result.low, result.high), _basis(result)
+    return cell
 
 
 def _has_number(scores: pd.DataFrame) -> pd.Series[bool]:

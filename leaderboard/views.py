@@ -146,12 +146,14 @@ def cell_title(cell: Cell) -> str:
     if not cell.ok:
         return f"{cell.word}: {cell.reason}" if cell.reason else cell.word
     said = f"mean over {cell.n} of {cell.total} pairs" if cell.total else "one value for the whole set"
+    said += f", {cell.method}" if cell.method else ""
     return f"{said}; left out: {cell.reason}" if cell.partial and cell.reason else said
 
 
 def difference_title(difference: Difference) -> str:
     """What a pointer over a difference shows."""
-    return difference.reason or f"paired over {difference.n} pairs"
+    basis = f", {difference.method}" if difference.method else ""
+    return difference.reason or f"paired over {difference.n} pairs{basis}"
 
 
 # -- runs --------------------------------------------------------------------------------------------------------

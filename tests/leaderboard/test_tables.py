@@ -101,6 +101,19 @@ def test_clusters_widen_the_interval(tmp_path: Path) -> None:
     assert shared.high - shared.low > 1.3 * (alone.high - alone.low)  # type: ignore[operator]
 
 
+def test_three_training_seeds_are_drawn_and_the_cell_says_so(tmp_path: Path) -> None:
+    for seed, quality in enumerate((0.0, 0.5, 1.0)):
+        write_run(tmp_path, FakeRun("tps", quality, protocols=(CROSS,), seed=seed))
+    cell = board_of(tmp_path).methods[0].cells[L1]
+    assert cell.method == f"percentile interval over {PAIRS} clusters and 3 training seeds"
+    assert sorted(cell.by_seed) == ["0", "1", "2"] and cell.n == PAIRS
+    write_run(tmp_path / "one", FakeRun("tps", 0.5, protocols=(CROSS,)))
+    one = board_of(tmp_path / "one").methods[0].cells[L1]
+    assert one.method == f"percentile interval over {PAIRS} clusters"
+    assert cell.interval and one.interval and None not in (*cell.interval, *one.interval)
+    assert cell.interval.high - cell.interval.low > 2 * (one.interval.high - one.interval.low)  # type: ignore[operator]
+
+
 def test_a_method_that_moves_beats_both_stills(tmp_path: Path) -> None:
     stills(tmp_path)
     write_run(tmp_path, FakeRun("good", 0.8))

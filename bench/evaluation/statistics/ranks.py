@@ -213,6 +213,12 @@ def rank_rows(
     names: Sequence[str], values: Array, ranks: Array, drawn: tuple[Array, Array],
     beats: frozenset[tuple[str, str]], lost: Mapping[str, int], level: float,
 ) -> tuple[tuple[RankRow, ...], Order]:  # fmt: skip
+    """Rows and order of a ranking, best first.
+
+    Args:
+        values, ranks: (M,) of the methods; ``drawn``: what :func:`ranks_of` says of the draws.
+        beats, lost, level: as in :class:`Ranking`, :class:`RankRow` and :func:`rank_methods`.
+    """
     order = Order(tuple(names[i] for i in sorted(range(len(names)), key=lambda i: (ranks[i], names[i]))), beats)
     places, letters, rows = order.places, order.letters, {}
     for i, name in enumerate(names):

@@ -211,6 +211,7 @@ def test_coverage_with_skewed_effects(rows: int, columns: int, seeds: int, least
     """Gamma effects of identities and motions (and normal ones of seeds): how often the truth is within 95 %."""
     rng, hits, trials = np.random.default_rng(11), 0, 400
     _, clusters = balanced(rows, columns)
+    clusters = clusters if columns > 1 else clusters[["source_identity"]]
     for _ in range(trials):
         cells = (
             rng.gamma(1.5, 1, (rows, 1))
