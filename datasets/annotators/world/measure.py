@@ -31,11 +31,6 @@ _READ = frozenset({"keypoints", "iuv", "parsing20"})
 Labels = dict[str, Array]
 
 
-def blurred(frames: Array, sigma: float) -> Array:
-    """Frames under a Gaussian blur of ``sigma`` pixels."""
-    return np.stack([cv2.GaussianBlur(f, (0, 0), sigma) for f in frames]) if sigma else frames
-
-
 def damaged(frames: FrameSet, kind: str) -> tuple[Array, Labels]:
     """The frames of a set with one damage at medium strength, and the labels that are then true.
 
@@ -80,12 +75,12 @@ def held_out(split: str, size: int, clips: int, framing: str) -> FrameSet:
 
 def measure(reader: WorldReader, split: str) -> dict[str, Any]:
     """Everything that the card says of errors; takes a minute or two."""
-    out: dict[str, Any] = {"full": {}, "any": {}}
+    out: dict[str, Any] = {"full": {}, "any": {}, "ladders": {}}
     for size in SIZES:
         frames = held_out(split, size, FULL_CLIPS, "full")
         out["full"][str(size)] = {c: _report(reader, *damaged(frames, c)) for c in CONDITIONS}
+        out["ladders"][str(size)] = ladders(reader, frames, split)
     out["any"]["128"] = {"clean": _report(reader, *damaged(held_out(split, 128, ANY_CLIPS, "any"), "clean"))}
-    out["ladders"] = {str(size): ladders(reader, split, size) for size in SIZES}
     return out
 
 
