@@ -18,9 +18,10 @@ MARGIN = 0.03
 
 
 def background_mask(person: Array) -> Array:
-    """(H, W) uint8, 1 = farther than the margin from the person mask ((H, W), nonzero = person)."""
+    """(H, W) uint8, 1 = farther than the margin from every person pixel ((H, W), nonzero = person)."""
     radius = max(1, round(MARGIN * max(person.shape)))
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    across = np.arange(-radius, radius + 1) ** 2
+    disc = (across[:, None] + across <= radius**2).astype(np.uint8)
     outside: Array = 1 - cv2.dilate((person != 0).astype(np.uint8), disc)
     return outside
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from bench.evaluation import cards_pixel
-from bench.evaluation.base import Array, ClipContext, FramePair, MetricSpec, Outcome
+from bench.evaluation.base import Array, ClipContext, FramePair, MetricSpec, Outcome, undefined
 from bench.evaluation.frame_mean import FrameMean
 from bench.evaluation.metrics.pixel import PSNR_CAP, check_frames, l1
 from bench.evaluation.metrics.similarity import (
@@ -120,6 +120,8 @@ class PsnrPooled(FrameMean):
         found = super().summary(values, nothing)
         if found.status != "ok":
             return found
+        if found.value == 0:
+            return undefined("the video equals the truth: its PSNR is infinite")
         frames = np.array([decibels(value) for value in values])
         return Outcome(decibels(found.value), found.n_frames, frames=frames)
 

@@ -16,6 +16,7 @@ from bench.evaluation.metrics.similarity import gaussian, similarity
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 #: The 11-pixel window must fit at the coarsest scale: the shorter side is larger than 10 * 2^4.
 SHORTEST = 160
+_STRIP = 32
 
 
 def ms_ssim(generated: Array, reference: Array) -> float:
@@ -39,10 +40,21 @@ def ms_ssim(generated: Array, reference: Array) -> float:
     for scale, weight in enumerate(WEIGHTS):
         if scale:
             x, y = halve(x), halve(y)
-        full, contrast = similarity(x, y, gaussian, 255.0)
-        term = (full if scale == len(WEIGHTS) - 1 else contrast).mean(axis=(0, 1))
+        full, contrast = map_means(x, y)
+        term = full if scale == len(WEIGHTS) - 1 else contrast
         value *= np.maximum(term, 0.0) ** weight
     return float(value.mean())
+
+
+def map_means(x: Array, y: Array) -> tuple[Array, Array]:
+    """Means over the map of SSIM and of its contrast-structure term, (C,) each; strips of rows stay in the cache."""
+    rows, columns = x.shape[0] - 10, x.shape[1] - 10
+    sums = np.zeros((2, x.shape[2]))
+    for top in range(0, rows, _STRIP):
+        halo = slice(top, min(top + _STRIP, rows) + 10)
+        sums += [term.sum(axis=(0, 1)) for term in similarity(x[halo], y[halo], gaussian, 255.0)]
+    full, contrast = sums / (rows * columns)
+    return full, contrast
 
 
 def halve(image: Array) -> Array:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import ClassVar
 
 import cv2
 import numpy as np
 
 from bench.evaluation import cards
-from bench.evaluation.base import Array, FramePair, InvalidInputError, MetricSpec
+from bench.evaluation.base import Array, FramePair, InvalidInputError, MetricSpec, Outcome
 from bench.evaluation.frame_mean import FrameMean
 
 PSNR_CAP = 100.0
@@ -81,3 +82,12 @@ class Psnr(FrameMean):
         """PSNR of one frame."""
         assert frame.reference is not None
         return psnr(frame.generated, frame.reference, mask)
+
+    def summary(self, values: list[float], nothing: str) -> Outcome:
+        """The mean; the reason counts the frames that the cap decides."""
+        found = super().summary(values, nothing)
+        capped = sum(value == PSNR_CAP for value in values)
+        if found.status != "ok" or not capped:
+            return found
+        counted = f"{capped} of {len(values)} frames are capped at {PSNR_CAP:g} dB"
+        return replace(found, reason="; ".join(filter(None, (found.reason, counted))))
