@@ -13,6 +13,7 @@ import torch
 
 from datasets.annotators.world import detect as detection
 from datasets.annotators.world.cards import CARDS
+from datasets.annotators.world.ladders import blurred
 from datasets.annotators.world.network import FEATURES, POINT_STRIDE, POINTS, decode_points
 from datasets.annotators.world.reader import READS, SMALLEST, WorldReader, open_weights
 from datasets.errors import MissingInputError, UsageError
@@ -137,6 +138,19 @@ def test_detection_is_the_annotators_never_a_judges(frames: np.ndarray) -> None:
     assert set(found) == {"keypoints", "face", "mask"} and found["face"].shape == (1, 4)
     own = WorldReader.load(detection.NETWORK).read(frames[:1], frozenset({"keypoints"}))
     assert np.array_equal(found["keypoints"], own["keypoints"])
+
+
+# -- features --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", SHIPPED)
+def test_features_and_maps_move_farther_the_worse_a_frame_is(name: str, frames: np.ndarray) -> None:
+    reader = WorldReader.load(name)
+    ladder = [blurred(frames, sigma) for sigma in (1.0, 2.0, 4.0)]
+    clean = reader.read(frames, frozenset({"features"}))["features"]
+    pooled = [float(np.linalg.norm(reader.read(f, frozenset({"features"}))["features"] - clean)) for f in ladder]
+    maps = reader.maps(frames)
+    local = [sum(float((a - b).abs().mean()) for a, b in zip(maps, reader.maps(f), strict=True)) for f in ladder]
+    for distances in (pooled, local):
+        assert 0 < distances[0] < distances[1] < distances[2]
 
 
 # -- refusals --------------------------------------------------------------------------------------------------------
