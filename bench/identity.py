@@ -83,7 +83,7 @@ def training_identity(
             "seed": str(seed),
             "precision": precision,
             "train_data": digest({"splits": data, "size": dataset.size}),
-        } | _training_files(method, config)
+        } | _training_hashes(method, config)
     return Identity(digest(parts), parts, modules)
 
 
@@ -99,17 +99,27 @@ def method_code(method: MethodSpec, engine: Sequence[str] = ()) -> dict[str, str
     return {module: digest for module, digest in code.items() if module != card or module in roots}
 
 
-def _training_files(method: MethodSpec, config: Any) -> dict[str, str]:
-    """Hashes of the files that training reads beside its data. A method that names none is not even made for this."""
+def training_files(method: MethodSpec, config: Any) -> tuple[dict[str, Path], Path | None]:
+    """Files that training reads beside its data (name -> path), and the initial checkpoint (None: there is none).
+
+    A method that names none is not even made for this.
+
+    Raises:
+        MissingInputError: one of them is not there.
+    """
     from methods.base import Method
 
     implementation = registry.load_object(method.implementation)
     asks = ("training_inputs", "initial_checkpoint")
     if all(getattr(implementation, name, None) is getattr(Method, name) for name in asks):
-        return {"loss_networks": digest({}), "initial": ""}
+        return {}, None
     made: Method = implementation(config)
     initial = made.initial_checkpoint()
-    files = {name: path for name, path in made.training_inputs().items() if path != initial}
+    return {name: path for name, path in made.training_inputs().items() if path != initial}, initial
+
+
+def _training_hashes(method: MethodSpec, config: Any) -> dict[str, str]:
+    files, initial = training_files(method, config)
     losses = {name: _file_hash(path, name) for name, path in files.items()}
     return {"loss_networks": digest(losses), "initial": _file_hash(initial, "initial checkpoint") if initial else ""}
 
@@ -155,22 +165,23 @@ def generation_identity(run: Run, protocol: str, checkpoint_sha256: str, mode: s
 
 
 def score_identity(
-    generation: str, run: Run, protocol: str, metrics: Sequence[MetricSpec], judges: Mapping[str, str] | None = None
+    generation: str, run: Run, protocol: str, metrics: Sequence[MetricSpec]
 ) -> tuple[str, dict[str, str]]:
     """Identity of scores, and its parts.
 
     Args:
         generation: hash of the generation identity.
-        metrics: what was measured.
-        judges: judge -> hash of its weights.
+        metrics: what was measured; the judges that they ask are part of it.
     """
+    from bench.evaluation.judges.resolve import judge_hashes
+
     roots = [*SCORE_CODE, *(m.implementation.partition(":")[0] for m in metrics)]
     pairs = run.protocols[protocol] if protocol in run.protocols else run.dataset.pairs(protocol)
     parts = {
         "generation": generation,
         "metrics": digest(sorted(f"{m.id} v{m.version}" for m in metrics)),
         "metric_code": digest(code_closure(roots)),
-        "judges": digest(dict(judges or {})),
+        "judges": digest(judge_hashes(metrics, run.dataset.spec.synthetic)),
         "reference_frames": digest([run.dataset.fingerprint("test"), pairs_digest(pairs)]),
     }
     return digest(parts), parts
@@ -216,7 +227,7 @@ def explain(record: Mapping[str, Any], run: Run) -> list[str]:
         name = protocol.partition("[")[0]
         if name in run.dataset.spec.protocols:
             specs = [registry.get("metrics", m) for m in record.get("metrics", [])]
-            _, now = score_identity(parts.get("generation", ""), run, name, specs, record.get("judges"))
+            _, now = score_identity(parts.get("generation", ""), run, name, specs)
             lines += _differences(f"scores of {protocol}", parts, now, skip=("generation",))
     return lines
 

@@ -56,6 +56,7 @@ def new_record(run: Run) -> dict[str, Any]:
         "training": {"steps": 0, "seconds": 0.0, "samples": 0, "parameters": 0},
         "metrics": [],
         "judges": {},
+        "contaminated": [],
         "findings": list(run.dataset.findings()),
         "spec": {
             "checkpoint": str(spec.checkpoint) if spec.checkpoint else None,

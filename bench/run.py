@@ -7,14 +7,15 @@ and only the steps whose identity changed are done again.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.evaluation.judges.resolve import judge_hashes, training_conflicts
 from bench.evaluation.select import select_metrics
 from bench.frames import write_references
-from bench.identity import generation_identity, score_identity
+from bench.identity import generation_identity, score_identity, training_files
 from bench.outcome import record_outcome, recorded
 from bench.protocols import Protocol, headline_metrics
 from bench.record import now, protocols, provenance
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from methods.base import Method
 
 Progress = Callable[[int, int, str], None]
+#: Folder in a run's with what an evaluation keeps beside the scores (:mod:`bench.evaluation.kept`).
+EVALUATION = "evaluation"
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def execute(run: Run, progress: Progress, resume: bool = True, train_only: bool 
     folder = RunFolder(run.folder)
     if not resume:
         move_aside(run.folder)
-    metrics = select_metrics()
+    metrics = select_metrics(preset=run.spec.preset)
     if is_complete(run, metrics, train_only):
         return Done(folder, ())
     with folder.lock():
@@ -91,6 +94,7 @@ def _begin(run: Run, folder: RunFolder, metrics: Sequence[MetricSpec]) -> None:
         folder.scores_path.unlink(missing_ok=True)
         record = folder.update(identity=record["identity"] | {"score": {}})
     started = record["provenance"].get("started") or now()
+    judges = judge_hashes(metrics, run.dataset.spec.synthetic)
     names = [spec.name if spec.profile == "default" else spec.id for spec in metrics]
     folder.update(
         status="running",
@@ -98,8 +102,18 @@ def _begin(run: Run, folder: RunFolder, metrics: Sequence[MetricSpec]) -> None:
         protocols=record["protocols"] | protocols(run, headline_metrics()),
         not_applicable=dict(run.not_applicable),
         metrics=names,
+        judges=judges,
+        contaminated=_contaminated(run, judges),
         provenance=provenance(run.spec.device) | {"started": started},
     )
+
+
+def _contaminated(run: Run, judges: Mapping[str, str]) -> list[str]:
+    """Judges whose weights the training reads: a run that saw what it is measured with is shown, and not ranked."""
+    if not run.trains:
+        return []
+    files, initial = training_files(run.method_spec, run.config)
+    return training_conflicts(judges, [*files.values(), *([initial] if initial else [])])
 
 
 # -- the steps ---------------------------------------------------------------------------------------------------
@@ -187,12 +201,15 @@ class _Work:
         if scores_stand(self.run, self.folder, record, part, self.metrics):
             return
         from bench.evaluation.evaluator import score_pairs
+        from bench.evaluation.kept import Kept
 
+        kept = Kept()
         frames = self.folder.generated(part.protocol.name, part.mode)
         scores = score_pairs(
             lambda pair: frames / pair.id, self.run.dataset, part.protocol.name, part.protocol.pairs, self.metrics,
-            self._labels(part), progress=self.progress,
+            self._labels(part), progress=self.progress, keep=kept,
         )  # fmt: skip
+        kept.write(self.folder.path / EVALUATION, part.key)
         self._write_scores(scores, part)
         generation = record["identity"]["generation"][part.key]
         identity, why = score_identity(generation, self.run, part.protocol.name, self.metrics)

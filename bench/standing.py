@@ -52,7 +52,7 @@ def is_complete(run: Run, metrics: Sequence[MetricSpec] | None = None, train_onl
     Imports no torch, so that a complete run is known in a moment.
     """
     folder = RunFolder(run.folder)
-    metrics = select_metrics() if metrics is None else metrics
+    metrics = select_metrics(preset=run.spec.preset) if metrics is None else metrics
     if not folder.exists or folder.problem:
         return False
     record = folder.json

@@ -236,6 +236,9 @@ def standing(row: Row, setting: Setting) -> str:
         return "smoke: not ranked"
     if row.status != "complete":
         return "not complete"
+    judges = sorted({name for run in row.runs for name in run.info.get("contaminated") or ()})
+    if judges:
+        return f"contaminated, not ranked: trained with what {', '.join(judges)} measures with"
     if row.overrides:
         return "changed by hand: not ranked"
     if setting.annotation_class != "detected":

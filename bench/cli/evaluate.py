@@ -1,4 +1,4 @@
-"""``bench evaluate``: scores of folders of videos, or of a run's stored frames."""
+"""``bench evaluate``: scores of folders of videos, of files of key points, labels or features, or of a run's frames."""
 
 from __future__ import annotations
 
@@ -14,17 +14,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.evaluation.base import MetricSpec
+    from bench.evaluation.folders import FolderPair
+    from bench.evaluation.given import GivenFiles
 
 app = opt.application()
 EPILOG = opt.examples(
     "bench evaluate --predictions out/ --reference truth/ --out scores/",
     "bench evaluate --predictions out/ --reference truth/ --metrics ssim,psnr,motion-ratio --name mine --out scores/",
+    "bench evaluate --predictions out/ --reference truth/ --metrics ssim,psnr --profiles all --out scores/",
     "bench evaluate --predictions out/ --reference truth/ --align prefix --flow flow.npz --out scores/",
+    "bench evaluate --keypoints-predictions made.npz --keypoints-reference real.npz --metrics akd,mkr --out scores/",
     "bench evaluate --run runs/synthetic/tps/quick-s0-1a2b3c4d --out scores/",
     "",
     "Each folder holds one video, or one folder of frames, for each clip; clips pair by name. OUT gets scores.csv and",
     "scores.parquet. Lossy video changes scores: prefer folders of PNG.",
 )
+#: What a folder of videos can never have.
+_NEVER_IN_FOLDERS = frozenset({"driving", "keypoints", "leak-keypoints", "observability"})
 
 _Npz = Annotated[Path | None, typer.Option(help="NPZ with one array for each clip name.")]
 
@@ -36,8 +42,14 @@ def evaluate(
     reference: Annotated[Path | None, typer.Option("--reference", help="Folder of real clips.")] = None,
     run: Annotated[Path | None, typer.Option("--run", help="Run folder whose stored frames are scored again.")] = None,
     metrics: Annotated[str, typer.Option("--metrics", help="NAME or NAME@PROFILE, comma separated.")] = "",
+    profiles: Annotated[
+        str, typer.Option("--profiles", help="all: every published recipe of the metrics, side by side.")
+    ] = "",
     name: Annotated[str, typer.Option("--name", help="Method column; default: the folder's name.")] = "",
     align: Annotated[str, typer.Option("--align", help="prefix: score the common first frames.")] = "",
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="The clips show the synthetic world: its own judges measure.")
+    ] = False,
     flow: Annotated[
         Path | None, typer.Option("--flow", help="NPZ: CLIP (T-1, H, W, 2) true flow, CLIP.occlusion (T-1, H, W).")
     ] = None,
@@ -51,53 +63,79 @@ def evaluate(
     features_reference: _Npz = None,
 ) -> None:
     """Score generated videos."""
+    from bench.evaluation.folders import FolderPair
+    from bench.evaluation.given import GivenFiles
     from bench.evaluation.scores import write_scores
-    from bench.evaluation.select import select_metrics
+    from bench.evaluation.truth_files import TruthFiles
 
-    wanted = [part.strip() for part in metrics.split(",") if part.strip()]
-    specs = select_metrics(wanted or None)
-    if not wanted and run is None:
-        given = {"reference"} | ({"flow"} if flow else set()) | ({"mask"} if labels_reference else set())
-        specs = [spec for spec in specs if not spec.stands_in_for or not spec.stands_in_for <= given]
-    unused = {
-        "--keypoints": (keypoints_predictions, keypoints_reference),
-        "--features": (features_predictions, features_reference),
-        "--labels-predictions": (labels_predictions,),
-    }
-    for option, files in unused.items():
-        if any(files):
-            raise MissingInputError(f"no metric of this version reads {option}", "leave it out")
     if align not in ("", "prefix"):
         raise UsageError(f"--align {align!r} is not known", "the only rule is: --align prefix")
+    given = GivenFiles(
+        (keypoints_predictions, keypoints_reference),
+        (labels_predictions, labels_reference),
+        (features_predictions, features_reference),
+    )
+    wanted = [part.strip() for part in metrics.split(",") if part.strip()]
+    specs = _cards(wanted, profiles)
     if run is not None:
         if predictions or reference:
             raise UsageError("--run has its own frames and references", "leave out --predictions and --reference")
         scores = _score_run(run, specs)
+    elif predictions is not None and reference is not None:
+        truth = TruthFiles(flow, labels_reference)
+        job = FolderPair(predictions, reference, name, align == "prefix", truth, synthetic)
+        has = {"reference"} | ({"flow"} if flow else set()) | ({"mask"} if labels_reference else set())
+        scores = _score_folders(job, specs if wanted else _fitting(specs, has), given)
     else:
-        scores = _score_folders(predictions, reference, specs, name, align, flow, labels_reference)
+        scores = _score_files(given, specs, name, bool(wanted))
     write_scores(scores, out)
     _report(scores, out)
     _require(scores, specs if wanted else [])
 
 
-def _score_folders(
-    predictions: Path | None,
-    reference: Path | None,
-    specs: list[MetricSpec],
-    name: str,
-    align: str,
-    flow: Path | None,
-    labels: Path | None,
-) -> pd.DataFrame:
-    from bench.evaluation.folders import FolderPair, score_folders
-    from bench.evaluation.truth_files import TruthFiles
+def _cards(wanted: list[str], profiles: str) -> list[MetricSpec]:
+    """Cards of the named metrics, or of the defaults; of all their profiles with ``--profiles all``."""
+    from bench.evaluation.select import all_profiles, select_metrics
+
+    if profiles not in ("", "all"):
+        raise UsageError(f"--profiles {profiles!r} is not known", "the only choice is: --profiles all")
+    specs = select_metrics(wanted or None)
+    return all_profiles(specs) if profiles else specs
+
+
+def _fitting(specs: list[MetricSpec], has: set[str]) -> list[MetricSpec]:
+    """Of the default metrics those that folders with such truth can ever have; stand-ins only where they are needed."""
+    return [
+        spec
+        for spec in specs
+        if not spec.needs & _NEVER_IN_FOLDERS and not (spec.stands_in_for and spec.stands_in_for <= has)
+    ]
+
+
+def _score_folders(job: FolderPair, specs: list[MetricSpec], given: GivenFiles) -> pd.DataFrame:
+    from bench.evaluation.folders import score_folders
     from bench.progress import Progress
 
-    if predictions is None or reference is None:
-        raise UsageError("bench evaluate needs --predictions and --reference (or --run)", "bench evaluate --help")
-    job = FolderPair(predictions, reference, name, align == "prefix", TruthFiles(flow, labels))
     with Progress() as progress:
-        return score_folders(job, specs, progress)
+        return score_folders(job, specs, progress, given)
+
+
+def _score_files(given: GivenFiles, specs: list[MetricSpec], name: str, named: bool) -> pd.DataFrame:
+    """Scores of files alone, without any frame."""
+    from bench.evaluation.evaluator import table
+    from bench.evaluation.given import score_given
+
+    files = [pair[0] for pair in (given.keypoints, given.labels, given.features) if pair[0]]
+    if not files:
+        raise UsageError(
+            "bench evaluate needs --predictions and --reference, --run, or files such as --keypoints-predictions",
+            "bench evaluate --help",
+        )
+    fitting = [spec for spec in specs if given.kind_of(spec)]
+    if named and len(fitting) < len(specs):
+        other = next(spec for spec in specs if spec not in fitting)
+        raise MissingInputError(f"{other.id} cannot be computed from the given files", "give --predictions as well")
+    return table(score_given(given, fitting), fitting, ("whole",), {"method": name or files[0].stem})
 
 
 def _score_run(path: Path, specs: list[MetricSpec]) -> pd.DataFrame:
@@ -134,4 +172,5 @@ def _require(scores: pd.DataFrame, asked: list[MetricSpec]) -> None:
 
 def _needs(spec: MetricSpec) -> str:
     option = {"flow": "--flow", "mask": "--labels-reference", "reference": "--reference"}
-    return ", ".join(f"{kind} ({option[kind]})" if kind in option else kind for kind in sorted(spec.needs))
+    needs = [f"{kind} ({option[kind]})" if kind in option else kind for kind in sorted(spec.needs)]
+    return ", ".join([*needs, f"a judge of {spec.judge} (bench weights list)"] if spec.judge else needs)

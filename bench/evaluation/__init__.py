@@ -100,6 +100,3 @@ BUILTIN: dict[str, str] = {
     "ssim@iper-his": "bench.evaluation.cards_pixel:SSIM_HIS",
     "flicker@vbench": "bench.evaluation.cards_pixel:FLICKER_VBENCH",
 }
-
-#: Metric names that are part of the contract but not in this version.
-PLANNED: tuple[str, ...] = ()

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.evaluation.base import REGIONS, Array, ClipContext, FramePair, InvalidInputError, MetricSpec, undefined
+from bench import registry
+from bench.evaluation.base import (
+    REGIONS,
+    Array,
+    ClipContext,
+    FramePair,
+    InvalidInputError,
+    MetricSpec,
+    Outcome,
+    undefined,
+)
+from bench.evaluation.judges.resolve import Judges
+from bench.evaluation.kept import Kept
 from bench.evaluation.parallel import READING, score_in_threads
 from bench.evaluation.scores import ALL, aggregate, score_row, scores_frame
 from bench.evaluation.scoring import Outcomes, Selected, build_all, fail_clip, score_clip, sentence
@@ -18,6 +31,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, str], None]
 FramesOf = Callable[[Pair], Path | Clip]
+#: What shape-leak reads beside the reference's key points.
+LEAK = "leak-keypoints"
 _CHUNK = 8
 _SILENT = undefined("the metric gave no outcome for this region", "failed")
 
@@ -31,6 +46,7 @@ def score_pairs(
     labels: Mapping[str, Any] | None = None,
     regions: tuple[str, ...] = REGIONS,
     progress: Progress | None = None,
+    keep: Kept | None = None,
 ) -> pd.DataFrame:
     """Score the generated frames of a protocol's pairs.
 
@@ -42,10 +58,11 @@ def score_pairs(
         labels: run, method, variant, mode, preset, seed, protocol_hash, ...; the dataset's own columns are filled in.
         regions: regions to report (of those that a metric has).
         progress: called as ``progress(done, total, what)``.
+        keep: takes the values by frame and the parts of set metrics.
 
     Returns:
-        A row for each metric, region and pair, in that order, and an aggregate row ``pair = *`` after them. What could
-        not be scored has a row with its status and reason.
+        A row for each metric, region and pair, in that order, and an aggregate row ``pair = *`` after them (a set
+        metric has that row only). What could not be scored has a row with its status and reason.
     """
     base = {
         "dataset": dataset.slug,
@@ -56,13 +73,17 @@ def score_pairs(
     }
     given = {"reference", *dataset.spec.kinds} if dataset.pairs(protocol).target is not None else set()
     specs = [spec for spec in metrics if applies(spec, protocol, given)]
+    judges = Judges(dataset.spec.synthetic)
     outcomes = score_in_threads(
         pairs,
-        lambda: build_all(specs, regions),
+        lambda: build_all(specs, regions, judges),
         lambda pair, built: score_pair(frames_of, dataset, protocol, pair, built, regions),
         lambda done: progress(done, len(pairs), f"evaluate {protocol}") if progress else None,
     )
-    return table({pair.id: found for pair, found in zip(pairs, outcomes, strict=True)}, specs, regions, base)
+    results = {pair.id: found for pair, found in zip(pairs, outcomes, strict=True)}
+    if keep is not None:
+        keep.take(results, specs, regions)
+    return table(results, specs, regions, base)
 
 
 def applies(spec: MetricSpec, protocol: str, given: set[str]) -> bool:
@@ -80,9 +101,27 @@ def table(
     for spec in specs:
         for region in (r for r in spec.regions if r in regions):
             outcomes = {pair: result.get((spec.id, region), _SILENT) for pair, result in results.items()}
-            outcomes[ALL] = aggregate(list(outcomes.values()))
+            if spec.scope == "set":
+                outcomes = {ALL: combine(spec, list(outcomes.values()))}
+            else:
+                outcomes[ALL] = aggregate(list(outcomes.values()), spec.average)
             rows += [score_row(labels, spec, pair, region, outcome) for pair, outcome in outcomes.items()]
     return scores_frame(rows)
+
+
+def combine(spec: MetricSpec, outcomes: Sequence[Outcome]) -> Outcome:
+    """The one value of a set metric from what it kept of each clip; clips that it could not take are counted."""
+    good = [o for o in outcomes if o.part is not None]
+    bad = [o for o in outcomes if o.part is None]
+    if not good:
+        return aggregate(bad)
+    try:
+        found: Outcome = registry.load_object(spec.implementation).combine([o.part for o in good])
+    except Exception as error:  # noqa: BLE001 - the boundary to foreign metric code
+        return undefined(f"the metric {spec.id} broke: {sentence(error)}", "failed")
+    left_out = f"{len(bad)} of {len(outcomes)} pairs are left out: {bad[0].reason}" if bad else ""
+    reason = "; ".join(filter(None, [found.reason, left_out]))
+    return replace(found, reason=reason, judge=found.judge or good[0].judge)
 
 
 def score_pair(
@@ -95,6 +134,8 @@ def score_pair(
     except SuiteError as error:
         return fail_clip(metrics, regions, undefined(sentence(error), "failed"))
     available = {"driving"} | (set() if trial.reference is None else {"reference", *trial.reference.kinds})
+    if "leak" in trial.oracles and "keypoints" in available:
+        available.add(LEAK)
     needed = {kind for spec, _ in metrics.values() for kind in spec.needs | spec.uses}
     if any(set(spec.regions) & set(regions) - {"whole"} for spec, _ in metrics.values()):
         needed.add("observability")
@@ -105,7 +146,8 @@ def score_pair(
     def stream() -> Iterator[FramePair]:
         with READING:
             generated = open_generated(frames_of(pair), len(trial.driving))
-        return trial_frames(trial, generated, frozenset(needed & available & KINDS.keys()), "driving" in needed)
+        kinds = frozenset(needed & available & (KINDS.keys() | {LEAK}))
+        return trial_frames(trial, generated, kinds, "driving" in needed)
 
     return score_clip(metrics, regions, context, stream, available)
 
@@ -115,17 +157,25 @@ def trial_frames(
 ) -> Iterator[FramePair]:
     """Scored frames of a trial with the reference's annotations, and the driving frames if asked; memory is one chunk.
 
+    Args:
+        kinds: annotation kinds of the reference, and perhaps :data:`LEAK`: the key points of the source's look on the
+            driver's body.
+
     Raises:
         InvalidInputError: a generated frame that cannot be read.
     """
     total = len(trial.driving)
+    leak = trial.oracles["leak"]() if LEAK in kinds else None
+    kinds -= {LEAK}
     for start in range(trial.pair.first_scored, total, _CHUNK):
         index = range(start, min(start + _CHUNK, total))
         with READING:
             real = trial.reference.read(index, kinds) if trial.reference is not None else None
             drive = trial.driving.read(index).rgb if driving else None
+            leaks = leak.read(index, frozenset({"keypoints"})).annotations["keypoints"] if leak else None
         for i, frame in enumerate(_read(generated, index)):
             notes = {} if real is None else {kind: array[i] for kind, array in real.annotations.items()}
+            notes |= {} if leaks is None else {LEAK: leaks[i]}
             yield FramePair(frame, None if real is None else real.rgb[i], notes, None if drive is None else drive[i])
 
 

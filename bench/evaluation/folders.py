@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from bench.evaluation.base import Array, ClipContext, FramePair, InvalidInputError, MetricSpec, Outcome, undefined
 from bench.evaluation.evaluator import Progress, table
+from bench.evaluation.given import GivenFiles, score_given
+from bench.evaluation.judges.resolve import Judges
 from bench.evaluation.parallel import READING, score_in_threads
 from bench.evaluation.scoring import Outcomes, Selected, build_all, fail_clip, score_clip, sentence
 from bench.evaluation.truth_files import ClipTruth, TruthFiles
@@ -35,6 +37,7 @@ class FolderPair:
         name: ``method`` column; the predictions folder's name where empty.
         align_prefix: score the common first frames where lengths differ.
         truth: further truth from files.
+        synthetic: the clips show the synthetic world, so its judges measure them.
     """
 
     predictions: Path
@@ -42,6 +45,7 @@ class FolderPair:
     name: str = ""
     align_prefix: bool = False
     truth: TruthFiles = field(default_factory=TruthFiles)
+    synthetic: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,15 @@ class Frames:
 
 
 def score_folders(
-    job: FolderPair, metrics: Sequence[MetricSpec], progress: Progress = lambda done, total, what: None
+    job: FolderPair,
+    metrics: Sequence[MetricSpec],
+    progress: Progress = lambda done, total, what: None,
+    given: GivenFiles | None = None,
 ) -> pd.DataFrame:
     """Score every clip of the two folders; clips pair by name.
+
+    Args:
+        given: files of key points, labels and features; the metrics on them read the files in place of a judge.
 
     Returns:
         The scores table. A clip that one folder lacks, or that cannot be compared, has rows with the reason.
@@ -72,14 +82,19 @@ def score_folders(
             f"clips pair by name without video suffix; the first are {next(iter(made))!r} and {next(iter(real))!r}",
         )
     names = sorted(made.keys() | real.keys(), key=natural_key)
+    judges = Judges(job.synthetic)
+    given = given or GivenFiles()
+    from_frames = [spec for spec in metrics if not given.kind_of(spec)]
     with job.truth as truth:
         outcomes = score_in_threads(
             names,
-            lambda: build_all(metrics, _REGIONS),
+            lambda: build_all(from_frames, _REGIONS, judges),
             lambda name, built: _score(name, made.get(name), real.get(name), truth, built, job.align_prefix),
             lambda done: progress(done, len(names), "evaluate"),
         )
     results = dict(zip(names, outcomes, strict=True))
+    for name, found in score_given(given, metrics, names).items():
+        results[name] = results.get(name, {}) | found
     labels = {"method": job.name or job.predictions.resolve().name, "dataset": job.reference.resolve().name}
     return table(results, metrics, _REGIONS, labels)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from operator import methodcaller
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,15 +22,24 @@ from bench.evaluation.base import (
 from bench.evaluation.select import build_metric
 from datasets.errors import CorruptVideoError, SuiteError
 
+if TYPE_CHECKING:
+    from bench.evaluation.judges.resolve import Judges
+
 #: (card id, region) -> outcome
 Outcomes = dict[tuple[str, str], Outcome]
 #: Accumulators with their cards, by the card's id.
 Selected = Mapping[str, tuple[MetricSpec, Metric]]
 
 
-def build_all(specs: Sequence[MetricSpec], regions: tuple[str, ...]) -> dict[str, tuple[MetricSpec, Metric]]:
-    """Accumulators of the cards. Raises UsageError for a broken plugin."""
-    return {spec.id: (spec, build_metric(spec, regions)) for spec in specs}
+def build_all(
+    specs: Sequence[MetricSpec], regions: tuple[str, ...], judges: Judges | None = None
+) -> dict[str, tuple[MetricSpec, Metric]]:
+    """Accumulators of the cards, each with its judge where it asks one. Raises UsageError for a broken plugin."""
+    built = {spec.id: (spec, build_metric(spec, regions)) for spec in specs}
+    for spec, metric in built.values():
+        judge = judges.of(spec) if judges is not None else None
+        metric.judge, metric.no_judge = (None, judge) if isinstance(judge, str) else (judge, "")
+    return built
 
 
 def score_clip(
@@ -72,8 +82,13 @@ def score_clip(
         return _all(metrics, running, regions, undefined(sentence(error), "failed")) | outcomes
     for key in list(running):
         found = attempt(key, methodcaller("finish"))
-        outcomes |= {(key, region): outcome for region, outcome in (found or {}).items()}
+        outcomes |= {(key, region): _judged(outcome, metrics[key][1]) for region, outcome in (found or {}).items()}
     return outcomes
+
+
+def _judged(outcome: Outcome, metric: Metric) -> Outcome:
+    """The outcome with the name of the judge that was asked, where the metric did not say more."""
+    return outcome if outcome.judge or metric.judge is None else replace(outcome, judge=metric.judge.card.name)
 
 
 def fail_clip(metrics: Selected, regions: tuple[str, ...], outcome: Outcome) -> Outcomes:
@@ -91,6 +106,9 @@ def _missing(metrics: Selected, regions: tuple[str, ...], available: set[str]) -
         if lacking:
             what = "reference video" if "reference" in lacking else lacking[0]
             outcomes |= _everywhere(spec, regions, undefined(f"there is no {what} for this pair", "missing-input"))
+            continue
+        if metric.no_judge:
+            outcomes |= _everywhere(spec, regions, undefined(metric.no_judge, "missing-input"))
             continue
         if "observability" not in available:
             outcome = undefined("the reference has no observability map", "missing-input")

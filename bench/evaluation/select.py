@@ -6,16 +6,14 @@ import difflib
 from collections.abc import Sequence
 
 from bench import registry
-from bench.evaluation import PLANNED
 from bench.evaluation.base import Metric, MetricSpec
-from datasets.errors import MissingInputError, UsageError
+from datasets.errors import UsageError
 
 
 def find_metric(name: str) -> MetricSpec:
     """The card of ``name`` or ``name@profile`` (``name`` alone is the default profile).
 
     Raises:
-        MissingInputError: a metric of the contract that this version does not have.
         UsageError: unknown (with the nearest name), or a broken plugin.
     """
     known = registry.entries("metrics")
@@ -24,30 +22,39 @@ def find_metric(name: str) -> MetricSpec:
     if key in known:
         spec: MetricSpec = known[key].load()
         return spec
-    if base in PLANNED:
-        raise MissingInputError(
-            f"the metric {name!r} is not available in this version of the suite",
-            "bench list metrics shows those that are",
-        )
     profiles = sorted(entry for entry in known if entry.partition("@")[0] == base)
-    near = profiles or difflib.get_close_matches(name, [*known, *PLANNED], n=1, cutoff=0.4)
+    near = profiles or difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(known)}"
     raise UsageError(f"there is no metric {name!r}", f"{hint} (bench list metrics)")
 
 
-def select_metrics(names: Sequence[str] | None = None) -> list[MetricSpec]:
+#: Presets whose boards are shown and never ranked.
+SMOKE = ("tiny", "quick")
+
+
+def select_metrics(names: Sequence[str] | None = None, preset: str = "") -> list[MetricSpec]:
     """Cards of the named metrics in that order, each once; of all default metrics where ``names`` is None.
 
     A plugin that cannot be loaded is left out of the defaults, and is an error when asked for by name.
 
+    Args:
+        preset: of the run; under :data:`SMOKE` presets the defaults leave out what serves ranking only.
+
     Raises:
-        MissingInputError, UsageError: see :func:`find_metric`.
+        UsageError: see :func:`find_metric`.
     """
     if names is None:
-        return [
-            spec for spec in map(_loaded, registry.entries("metrics").values()) if spec is not None and spec.default
-        ]
+        specs = [spec for spec in map(_loaded, registry.entries("metrics").values()) if spec is not None]
+        return [spec for spec in specs if spec.default and not (spec.ranking_only and preset in SMOKE)]
     return list({spec.id: spec for spec in map(find_metric, names)}.values())
+
+
+def all_profiles(specs: Sequence[MetricSpec]) -> list[MetricSpec]:
+    """The cards with every other profile of the same metrics behind each, so that one table shows all recipes."""
+    entries = registry.entries("metrics").values()
+    every = [spec for spec in map(_loaded, entries) if spec is not None]
+    names = dict.fromkeys(spec.name for spec in specs)
+    return [spec for name in names for spec in every if spec.name == name]
 
 
 def _loaded(entry: registry.Entry) -> MetricSpec | None:
