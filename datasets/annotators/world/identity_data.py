@@ -59,9 +59,9 @@ CASTINGS = {
 }
 #: Never trained on. Few scenes, so that many different people stand in the same one.
 HELD_OUT = {
-    "identity-judge-a": Casting(_JUDGE + 30_000, 100, 30, 600),
-    "identity-judge-b": Casting(_JUDGE + 30_000, 100, 30, 600),
-    "world-identity": Casting(_TRAIN + 90_000, 100, 30, 600),
+    "identity-judge-a": Casting(_JUDGE + 30_000, 80, 30, 600),
+    "identity-judge-b": Casting(_JUDGE + 30_000, 80, 30, 600),
+    "world-identity": Casting(_TRAIN + 90_000, 80, 30, 600),
 }
 
 
