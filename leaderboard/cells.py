@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.evaluation.statistics import Interval as StatisticsInterval
+    from leaderboard.sets import SetMeasure
 
 #: what a cell without a number says; every kind also looks different and carries its reason
 WORDS = {
@@ -26,7 +27,7 @@ WORDS = {
 
 
 class Interval(NamedTuple):
-    """A mean or a difference with its 95 % interval (None where there is none: one pair, or a set metric)."""
+    """A mean or a difference with its 95 % interval (None: one pair, or a set metric without its parts)."""
 
     value: float
     low: float | None = None
@@ -68,9 +69,11 @@ class Cell:
         status: ``ok``, or a key of :data:`WORDS`.
         pairs: value of each pair that has one (mean over training seeds).
         by_seed: training seed -> pair -> value.
-        n: pairs with a value; ``total``: pairs asked for.
+        n: pairs with a value; ``total``: pairs asked for. Both 0 for one value of the whole set without its parts.
         best: has the best number among the rows it may be compared with.
-        method: of the interval, with what it rests on; "" where there is none.
+        method: of the interval, with what it rests on; of a set metric also why there is none.
+        whole: is one value for the set of all pairs. ``frames``: how many frames or windows it was measured on.
+        measure: the set metric on any of the pairs, where what it keeps of each pair is there.
     """
 
     status: str
@@ -82,6 +85,9 @@ class Cell:
     best: bool = False
     by_seed: dict[str, dict[str, float]] = field(default_factory=dict)
     method: str = ""
+    whole: bool = False
+    frames: int = 0
+    measure: SetMeasure | None = None
 
     @property
     def ok(self) -> bool:
@@ -136,6 +142,8 @@ def compare(row: Cell, other: Cell | None, direction: str, clusters: Clusters) -
     Args:
         direction: of the metric; decides the verdict.
     """
+    if other is not None and (row.whole or other.whole):
+        return _compare_sets(row, other, direction, clusters)
     if other is None or not other.pairs:
         return Difference(None, "", 0, "nothing to compare with")
     lost = len(other.pairs.keys() - row.pairs.keys())
@@ -149,6 +157,28 @@ def compare(row: Cell, other: Cell | None, direction: str, clusters: Clusters) -
     result = paired_difference(_table(row), _table(other), clusters.frame(names))
     interval = Interval.of(result.mean, result.low, result.high)
     return Difference(interval, _verdict(interval, direction), len(names), lost=lost, method=_basis(result))
+
+
+def _compare_sets(row: Cell, other: Cell, direction: str, clusters: Clusters) -> Difference:
+    """Difference of two values of whole sets: from the same halves of the pairs where both can be measured on them."""
+    if other.interval is None:
+        return Difference(None, "", 0, "nothing to compare with")
+    if row.interval is None:
+        return Difference(None, "", 0, "no value of this row", max(1, other.n))
+    if row.measure is None or other.measure is None:
+        interval = Interval(row.interval.value - other.interval.value)
+        return Difference(
+            interval, _verdict(interval, direction), 0, "of two values for whole sets, without an interval"
+        )
+    from leaderboard.sets import difference_of
+
+    mine, theirs = set(row.measure.pairs), set(other.measure.pairs)
+    if not mine & theirs:
+        return Difference(None, "", 0, "no pair has a value in both rows", len(theirs - mine))
+    result = difference_of(row.measure, other.measure, clusters.frame(sorted(mine & theirs)))
+    interval = Interval.of(result.mean, result.low, result.high)
+    lost = len(theirs - mine)
+    return Difference(interval, _verdict(interval, direction), len(mine & theirs), lost=lost, method=_basis(result))
 
 
 def _verdict(interval: Interval, direction: str) -> str:
@@ -168,7 +198,7 @@ def cell_of(scores: pd.DataFrame, clusters: Clusters) -> Cell:
     """
     single = scores[scores["pair"] != "*"]
     if single.empty:
-        return _set_cell(scores)
+        return set_cell(scores)
     good = single[_has_number(single)]
     total = int(single["pair"].nunique())
     reason = _most_common(single[~_has_number(single)])
@@ -190,13 +220,36 @@ def _has_number(scores: pd.DataFrame) -> pd.Series[bool]:
     return (scores["status"] == "ok") & scores["value"].abs().lt(float("inf"))
 
 
-def _set_cell(scores: pd.DataFrame) -> Cell:
-    """A set metric (or a table of means only) has one number and no interval."""
+def set_cell(
+    scores: pd.DataFrame, clusters: Clusters | None = None, measure: SetMeasure | str = "", total: int = 0
+) -> Cell:
+    """The cell of a set metric (or of a table of means only): one number, the mean over training seeds.
+
+    Args:
+        scores: the rows ``pair = *`` of this row and column.
+        measure: the metric on any of the pairs, for the interval; or why there is none.
+        total: pairs asked for.
+    """
     good = scores[_has_number(scores)]
-    if not good.empty:
-        return Cell("ok", "", Interval(float(good["value"].mean())))
-    status, reason = _most_common(scores)
-    return Cell(status, reason)
+    if good.empty:
+        status, reason = _most_common(scores)
+        return Cell(status, reason, whole=True)
+    value, reason = float(good["value"].mean()), next((r for r in map(_text, good["reason"]) if r), "")
+    cell = Cell("ok", reason, Interval(value), whole=True, frames=int(good["n_frames"].min()))
+    if isinstance(measure, str) or clusters is None:
+        cell.method = f"no interval: {measure}" if measure else ""
+        return cell
+    from leaderboard.sets import interval_of
+
+    result = interval_of(measure, clusters.frame(measure.pairs))
+    if not math.isclose(result.mean, value, rel_tol=1e-6, abs_tol=1e-9):
+        cell.method = "no interval: what is kept of the pairs does not give this value"
+        return cell
+    cell.measure, cell.n = measure, len(measure.pairs)
+    cell.total = max(total, cell.n)
+    cell.interval = Interval(value, *Interval.of(result.mean, result.low, result.high)[1:])
+    cell.method = _basis(result)
+    return cell
 
 
 def _most_common(rows: pd.DataFrame) -> tuple[str, str]:
@@ -213,10 +266,11 @@ def _text(value: Any) -> str:
 
 
 def mark_best(cells: Iterable[Cell], direction: str) -> None:
-    """Mark the best number of a column. Only rows with the most pairs take part: no row gains by failing pairs."""
+    """Mark the best number of a column. Only rows with the most pairs (a set metric: the most frames) take part: no row
+    gains by failing pairs."""
     found = [c for c in cells if c.ok and c.interval is not None]
-    most = max((c.n for c in found), default=0)
-    found = [c for c in found if c.n == most and not c.partial]
+    most = max((c.frames or c.n for c in found), default=0)
+    found = [c for c in found if (c.frames or c.n) == most and not c.partial]
     if len(found) < 2 or direction not in ("lower", "higher"):
         return
     values = [c.interval.value for c in found if c.interval is not None]

@@ -19,6 +19,9 @@ REGION_TEXT = {
     "unseen": "surface the source photo does not show",
 }
 REGION_ORDER = ("whole", "seen", "unseen")
+#: profile of a second judge: it stands beside what the first one says
+SECOND = "judge-b"
+_SEED = re.compile(r"synth-.+-([a-z])")
 
 
 class ColumnKey(NamedTuple):
@@ -39,6 +42,7 @@ class Column:
         headline: stands in the first table; the others in the full one.
         flagged: why a frozen or faded video can win it ("" = it cannot).
         stand_in: measured only where the data lack what another profile of the metric needs.
+        place: order within the full table.
     """
 
     key: ColumnKey
@@ -50,6 +54,7 @@ class Column:
     unit: str = ""
     flagged: str = ""
     stand_in: bool = False
+    place: tuple[int, ...] = ()
 
     @property
     def id(self) -> str:
@@ -61,6 +66,23 @@ class Column:
     def name(self) -> str:
         """Short heading: the title up to its first comma or bracket."""
         return re.split(r"[,(]", self.title)[0].strip()
+
+    @property
+    def metric_id(self) -> str:
+        """``metric``, or ``metric@profile``."""
+        return self.key.metric + (f"@{self.key.profile}" if self.key.profile != "default" else "")
+
+    @property
+    def judge(self) -> str:
+        """Short name of the judge: ``judge a`` for a seed of the world's, else the name without its version."""
+        seed = _SEED.fullmatch(self.key.judge)
+        return f"judge {seed[1]}" if seed else re.split(r"-\d", self.key.judge)[0]
+
+    @property
+    def second_line(self) -> str:
+        """Region, profile and judge, as far as the heading does not say them already."""
+        profile = "" if self.key.profile in ("default", "synth", SECOND) else self.key.profile
+        return " · ".join(word for word in (self.key.region, profile, self.judge) if word)
 
     @property
     def arrow(self) -> str:
@@ -90,6 +112,15 @@ def make_columns(keys: Iterable[ColumnKey], cards: Mapping[str, MetricSpec]) -> 
         cards: metric cards by ``name@profile`` in the order they shall stand.
     """
     order = {name: i for i, name in enumerate(cards)}
+    first: dict[str, int] = {}
+    for name, i in order.items():
+        first.setdefault(name.partition("@")[0], i)
+
+    def place(key: ColumnKey) -> tuple[int, ...]:
+        """A metric's regions follow each other, and in each the second judge follows the first."""
+        at = order.get(f"{key.metric}@{key.profile}", len(order))
+        start = first.get(key.metric, len(order))
+        return start, start if key.profile == SECOND else at, _region(key), at
 
     def column(key: ColumnKey) -> Column:
         card = cards.get(f"{key.metric}@{key.profile}")
@@ -98,13 +129,25 @@ def make_columns(keys: Iterable[ColumnKey], cards: Mapping[str, MetricSpec]) -> 
         return Column(
             key, card.title, card.direction, card.headline and key.region in ("whole", "seen"),
             card.family, card.formula, card.unit, card.flagged, bool(card.stands_in_for),
+            place(key),
         )  # fmt: skip
 
     def rank(c: Column) -> tuple[bool, int, int, ColumnKey]:
-        region = REGION_ORDER.index(c.key.region) if c.key.region in REGION_ORDER else len(REGION_ORDER)
-        return not c.headline, order.get(f"{c.key.metric}@{c.key.profile}", len(order)), region, c.key
+        return not c.headline, order.get(f"{c.key.metric}@{c.key.profile}", len(order)), _region(c.key), c.key
 
     return sorted((column(k) for k in set(keys)), key=rank)
+
+
+def _region(key: ColumnKey) -> int:
+    return REGION_ORDER.index(key.region) if key.region in REGION_ORDER else len(REGION_ORDER)
+
+
+def by_family(columns: Iterable[Column]) -> list[tuple[str, list[Column]]]:
+    """(family, its columns), families in the order of their first metric; those without one come last as ``other``."""
+    found: dict[str, list[Column]] = {}
+    for column in sorted(columns, key=lambda c: (not c.family, c.place, c.key)):
+        found.setdefault(column.family or "other", []).append(column)
+    return list(found.items())
 
 
 def decimals_for(values: Sequence[float], half_widths: Sequence[float]) -> int:

@@ -16,6 +16,7 @@ from PIL import Image
 from datasets.base import Array
 from datasets.errors import SuiteError
 from datasets.files import safe_name
+from leaderboard.runs import RunData, below
 from leaderboard.tables import Board, Row
 
 MAX_SAMPLES = 6
@@ -104,21 +105,6 @@ class MediaFolder:
 
 
 # -- finding frames ----------------------------------------------------------------------------------------------
-def below(base: Path, *names: str) -> Path | None:
-    """``base/name/...`` where every name is a plain one and nothing on the way is a link; else None.
-
-    Names come from run.json, which may have been written by somebody else.
-    """
-    path = base
-    for name in names:
-        if not name or name in (".", "..") or "/" in name or "\\" in name or "\0" in name:
-            return None
-        path = path / name
-        if path.is_symlink():
-            return None
-    return path
-
-
 def frame_paths(folder: Path | None) -> list[Path]:
     """The ``%06d.png`` files of a folder in order; links are left out."""
     if folder is None or not folder.is_dir():
@@ -133,15 +119,24 @@ def _file(folder: Path | None, name: str) -> Path | None:
 
 def generated_folder(row: Row, protocol: str) -> Path | None:
     """Folder of the generated pairs of a row: of its first run that has one."""
-    for run in row.runs:
-        names = [f"{safe_name(protocol)}[{safe_name(row.mode)}]"]
-        if row.mode == run.text("mode"):
-            names.insert(0, safe_name(protocol))
-        for name in names:
-            folder = below(run.folder, "generated", name)
-            if folder is not None and folder.is_dir():
-                return folder
+    return next((found for run in row.runs if (found := _generated(run, protocol, row.mode))), None)
+
+
+def _generated(run: RunData, protocol: str, mode: str) -> Path | None:
+    names = [f"{safe_name(protocol)}[{safe_name(mode)}]"]
+    if mode == run.text("mode"):
+        names.insert(0, safe_name(protocol))
+    for name in names:
+        folder = below(run.folder, "generated", name)
+        if folder is not None and folder.is_dir():
+            return folder
     return None
+
+
+def preview_of(run: RunData, protocol: str, mode: str, pair: str) -> Path | None:
+    """The preview video of a pair that a run generated, where there is one."""
+    folder = _generated(run, protocol, mode)
+    return _file(below(folder, pair), "preview.mp4") if folder is not None else None
 
 
 def shown_rows(board: Board) -> list[Row]:

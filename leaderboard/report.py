@@ -23,8 +23,8 @@ from leaderboard.ablation import ablations
 from leaderboard.cells import Clusters
 from leaderboard.columns import number
 from leaderboard.export import ablation_records, board_records, to_csv, to_json
-from leaderboard.media import MediaFolder, below, find_trials, make_samples
-from leaderboard.runs import RunData, load_runs
+from leaderboard.media import MediaFolder, find_trials, make_samples
+from leaderboard.runs import RunData, below, load_runs
 from leaderboard.sheet import contact_sheet
 from leaderboard.tables import Board, Setting, group_runs, make_board
 
@@ -171,7 +171,7 @@ def _build(runs: Sequence[RunData], root: Path, folder: Path) -> None:
     for setting, members in group_runs(runs).items():
         board = make_board(setting, members, cards, read_clusters(root, setting))
         boards.append(_board_view(board, root, folder, media))
-    run_views = [views.run_view(r) for r in runs]
+    run_views = [views.run_view(r, media) for r in runs]
     newest = max((r.finished for r in runs), default="")
     environment = _environment()
     shared = {"schema": SCHEMA, "newest": newest}

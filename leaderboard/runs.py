@@ -19,6 +19,21 @@ PRESET_ORDER = ("paper", "standard", "quick", "tiny")
 RANKED_PRESETS = frozenset({"paper", "standard"})
 
 
+def below(base: Path, *names: str) -> Path | None:
+    """``base/name/...`` where every name is a plain one and nothing on the way is a link; else None.
+
+    Names come from run.json, which may have been written by somebody else.
+    """
+    path = base
+    for name in names:
+        if not name or name in (".", "..") or "/" in name or "\\" in name or "\0" in name:
+            return None
+        path = path / name
+        if path.is_symlink():
+            return None
+    return path
+
+
 @dataclass(frozen=True)
 class RunData:
     """One run folder, read.
@@ -66,6 +81,12 @@ class RunData:
     def training(self) -> str:
         """First 8 hexadecimal digits of the training identity."""
         return str(self.section("identity").get("training") or "")[:8]
+
+    @property
+    def contaminated(self) -> list[str]:
+        """Judges whose weights its training read: it saw what it is measured with."""
+        found = self.info.get("contaminated")
+        return sorted(map(str, found)) if isinstance(found, list) else []
 
     def text(self, name: str) -> str:
         """A field of run.json as text ("" where absent)."""

@@ -6,13 +6,15 @@ Rows of different protocol hash, preset, size or annotation class never meet in 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from leaderboard.cells import Cell, Clusters, Difference, cell_of, compare, mark_best
+from leaderboard.cells import Cell, Clusters, Difference, cell_of, compare, mark_best, set_cell
 from leaderboard.columns import Column, ColumnKey, make_columns
 from leaderboard.runs import PRESET_ORDER, RANKED_PRESETS, RunData
+from leaderboard.sets import measure_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,9 +113,26 @@ class Board:
     def headline(self) -> list[Column]:
         """Columns of the first table: the headline metrics that some row has a number of, and what stands in for the
         others on real videos; where there is no number at all, the headline metrics, else everything."""
-        measured = [c for c in self.columns if any(r.cells[c.key].interval is not None for r in self.rows)]
-        shown = [c for c in measured if c.headline] + [c for c in measured if c.stand_in]
+        shown = [c for c in self.measured if c.headline] + [c for c in self.measured if c.stand_in]
         return shown or [c for c in self.columns if c.headline] or self.columns
+
+    @property
+    def measured(self) -> list[Column]:
+        """Columns in which some row has a number."""
+        return [c for c in self.columns if any(r.cells[c.key].interval is not None for r in self.rows)]
+
+    @property
+    def unmeasured(self) -> list[tuple[str, list[Column]]]:
+        """(why, the columns in which no row has a number for that reason): the reason of most rows that have one."""
+        found: dict[str, list[Column]] = {}
+        for column in self.columns:
+            cells = [r.cells[column.key] for r in self.rows]
+            if all(cell.interval is None for cell in cells):
+                own = [c for c, r in zip(cells, self.rows, strict=True) if r.status == "complete"] or cells
+                said = Counter(c.reason or c.word for c in own if c.status != "missing") or Counter([cells[0].word])
+                reason = min(said, key=lambda text: (-said[text], text))
+                found.setdefault(reason, []).append(column)
+        return list(found.items())
 
     @property
     def stills(self) -> dict[str, Row]:
@@ -176,15 +195,28 @@ def _row_scores(row: Row, setting: Setting) -> pd.DataFrame | None:
     return pd.concat(parts, ignore_index=True) if parts else None
 
 
-def _fill(row: Row, setting: Setting, clusters: Clusters) -> None:
+def _fill(row: Row, setting: Setting, clusters: Clusters, cards: Mapping[str, MetricSpec]) -> None:
     scores = _row_scores(row, setting)
     if scores is None or scores.empty:
         return
     for (metric, profile, region), part in scores.groupby(["metric", "profile", "region"], sort=True):
         if (part["pair"] != "*").any():  # the mean is computed here, over the pairs themselves
             part = part[part["pair"] != "*"]
+        card = cards.get(f"{metric}@{profile}")
         for judge, same in _by_judge(part).items():
-            row.cells[ColumnKey(str(metric), str(profile), judge, str(region))] = cell_of(same, clusters)
+            key = ColumnKey(str(metric), str(profile), judge, str(region))
+            if card is not None and card.scope == "set":
+                row.cells[key] = _set_cell(row, same, setting, clusters, judge, card)
+            else:
+                row.cells[key] = cell_of(same, clusters)
+
+
+def _set_cell(
+    row: Row, scores: pd.DataFrame, setting: Setting, clusters: Clusters, judge: str, card: MetricSpec
+) -> Cell:
+    measure = measure_of(row.runs, setting.protocol, row.mode, judge, card) if (scores["status"] == "ok").any() else ""
+    asked = row.runs[0].protocols().get(setting.protocol, {}).get("pairs")
+    return set_cell(scores, clusters, measure, asked if isinstance(asked, int) else 0)
 
 
 def _by_judge(scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -236,7 +268,7 @@ def standing(row: Row, setting: Setting) -> str:
         return "smoke: not ranked"
     if row.status != "complete":
         return "not complete"
-    judges = sorted({name for run in row.runs for name in run.info.get("contaminated") or ()})
+    judges = sorted({name for run in row.runs for name in run.contaminated})
     if judges:
         return f"contaminated, not ranked: trained with what {', '.join(judges)} measures with"
     if row.overrides:
@@ -249,7 +281,7 @@ def standing(row: Row, setting: Setting) -> str:
     return ""
 
 
-def _rows(runs: Sequence[RunData], setting: Setting, clusters: Clusters) -> list[Row]:
+def _rows(runs: Sequence[RunData], setting: Setting, clusters: Clusters, cards: Mapping[str, MetricSpec]) -> list[Row]:
     grouped: dict[tuple[str, ...], list[RunData]] = {}
     for run in runs:
         for mode in _modes(run, setting):
@@ -258,7 +290,7 @@ def _rows(runs: Sequence[RunData], setting: Setting, clusters: Clusters) -> list
     for (method, variant, mode, overrides, _), members in sorted(grouped.items()):
         row = Row(method, variant, mode, overrides, tuple(_newest(members)))
         _set_status(row)
-        _fill(row, setting, clusters)
+        _fill(row, setting, clusters, cards)
         row.standing = standing(row, setting)
         rows.append(row)
     return rows
@@ -280,7 +312,7 @@ def _by_first_metric(rows: list[Row], columns: Sequence[Column]) -> list[Row]:
 
 def make_board(setting: Setting, runs: Sequence[RunData], cards: Mapping[str, MetricSpec], clusters: Clusters) -> Board:
     """One table from the runs of one setting."""
-    rows = _rows(runs, setting, clusters)
+    rows = _rows(runs, setting, clusters, cards)
     _merge_unjudged(rows)
     columns = make_columns((k for r in rows for k in r.cells), cards)
     for row in rows:

@@ -13,9 +13,10 @@ from markupsafe import Markup
 from datasets.files import sha256_of
 from leaderboard.ablation import Ablation
 from leaderboard.cells import Cell, Difference, Interval
-from leaderboard.columns import Column, ColumnKey, decimals_for, number
+from leaderboard.columns import Column, ColumnKey, by_family, decimals_for, number
 from leaderboard.curves import draw, read_curves
-from leaderboard.media import Sample
+from leaderboard.frames import WorstPairs, worst_pairs
+from leaderboard.media import MediaFolder, Sample
 from leaderboard.runs import RunData
 from leaderboard.tables import Board, Row, beats_stills
 
@@ -86,7 +87,22 @@ class BoardView:
     @property
     def more(self) -> bool:
         """Whether there are columns beyond the first table."""
-        return len(self.board.columns) > len(self.board.headline)
+        return len(self.board.measured) > len(self.board.headline)
+
+    @property
+    def families(self) -> list[tuple[str, list[Column]]]:
+        """(family, its columns) of the full table: what some row has a number of."""
+        return by_family(self.board.measured)
+
+    @property
+    def unmeasured(self) -> list[tuple[str, str]]:
+        """(names of metrics, why no row has a number of them); a region is named where others of it are measured."""
+        measured = {c.metric_id for c in self.board.measured}
+        found = []
+        for reason, columns in self.board.unmeasured:
+            names = [c.metric_id + (f" ({c.key.region})" if c.metric_id in measured else "") for c in columns]
+            found.append((", ".join(dict.fromkeys(names)), reason))
+        return found
 
     @property
     def flagged(self) -> list[Column]:
@@ -114,6 +130,7 @@ class RunView:
     parts: Sequence[tuple[str, str]]
     provenance: Sequence[tuple[str, str]]
     curves: Sequence[tuple[str, Markup, float]] = field(default_factory=tuple)
+    worst: Sequence[WorstPairs] = ()
 
 
 def board_id(board: Board) -> str:
@@ -146,6 +163,8 @@ def cell_title(cell: Cell) -> str:
     if not cell.ok:
         return f"{cell.word}: {cell.reason}" if cell.reason else cell.word
     said = f"mean over {cell.n} of {cell.total} pairs" if cell.total else "one value for the whole set"
+    if cell.whole and cell.n:
+        said = f"one value for the set of {cell.n} of {cell.total} pairs"
     said += f", {cell.method}" if cell.method else ""
     return f"{said}; left out: {cell.reason}" if cell.partial and cell.reason else said
 
@@ -185,8 +204,8 @@ def run_page(run: RunData) -> str:
     return f"runs/{sha256_of(run.slug)[:16]}.html"
 
 
-def run_view(run: RunData) -> RunView:
-    """A run with its command, what it depends on, and its training curves."""
+def run_view(run: RunData, media: MediaFolder) -> RunView:
+    """A run with its command, what it depends on, its training curves and its worst pairs."""
     identity = run.section("identity")
     parts = [("training", str(identity.get("training") or ""))]
     parts += [(f"training: {n}", t) for n, t in _flat(identity.get("parts", {}))]
@@ -194,5 +213,5 @@ def run_view(run: RunData) -> RunView:
         parts += [(f"{kind}: {n}", t) for n, t in _flat(identity.get(kind, {}))]
     return RunView(
         run, run_page(run), command_of(run), _flat(run.section("config")), parts, _flat(run.section("provenance")),
-        draw(read_curves(run.folder / "train.jsonl")),
+        draw(read_curves(run.folder / "train.jsonl")), worst_pairs(run, media),
     )  # fmt: skip

@@ -32,7 +32,7 @@
   }
 
   document.querySelectorAll("table.sortable").forEach(function (table) {
-    Array.from(table.tHead.rows[0].cells).forEach(function (head, index) {
+    Array.from(table.tHead.rows[table.tHead.rows.length - 1].cells).forEach(function (head, index) {
       const button = document.createElement("button");
       button.type = "button";
       while (head.firstChild) { button.appendChild(head.firstChild); }

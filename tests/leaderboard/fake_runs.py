@@ -11,6 +11,11 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from bench.evaluation.base import Outcome
+from bench.evaluation.cards import L1
+from bench.evaluation.cards_network import FRECHET
+from bench.evaluation.evaluator import combine
+from bench.evaluation.kept import Kept
 from bench.evaluation.scores import scores_frame, write_scores
 from bench.store import RunFolder
 from datasets.files import sha256_of
@@ -44,6 +49,7 @@ class FakeRun:
         protocols: that it was resolved for.
         edit: changes score rows before they are written (None: no scores at all).
         frames: write frames, previews and references.
+        kept: score the Frechet distance too, and keep its parts and the values of L1 by frame.
         extra: further fields of run.json.
     """
 
@@ -63,6 +69,7 @@ class FakeRun:
     scores: bool = True
     edit: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda rows: rows
     frames: bool = False
+    kept: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
     card: Mapping[str, Any] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=lambda: dict(HASHES))
@@ -77,6 +84,7 @@ def write_run(root: Path, fake: FakeRun) -> Path:
     RunFolder(folder).write(_record(fake, identity))
     if fake.scores:
         rows = [r for p in fake.protocols for r in _scores(fake, p)]
+        rows += [_set_row(folder, fake, p) for p in fake.protocols if fake.kept]
         write_scores(scores_frame(fake.edit(rows)), folder)
     if fake.frames:
         for protocol in fake.protocols:
@@ -125,6 +133,37 @@ def _scores(fake: FakeRun, protocol: str) -> list[dict[str, Any]]:
             rows += [{**labels, "pair": p, "value": float(v)} for p, v in zip(pair_names(), values, strict=True)]
             rows.append({**labels, "pair": "*", "value": float(values.mean()), "n_frames": FRAMES * PAIRS})
     return rows
+
+
+# -- what an evaluation keeps ------------------------------------------------------------------------------------
+JUDGE = "synth-features-a"
+
+
+def _set_row(folder: Path, fake: FakeRun, protocol: str) -> dict[str, Any]:
+    """The one row of the Frechet distance; what it is made of is kept as the evaluator keeps it."""
+    scene = np.random.default_rng(11)
+    own = np.random.default_rng(int(sha256_of(fake.method, str(fake.seed))[:8], 16))
+    results = {}
+    for i, pair in enumerate(pair_names()):
+        real = scene.normal(size=(FRAMES, 6)).astype(np.float32) + i % 4
+        off = (1.0 - fake.quality) * 1.5 + 0.05 * own.normal(size=real.shape)
+        part = {"generated": (real + off).astype(np.float32), "reference": real}
+        values = 0.02 + 0.002 * i + 0.004 * np.sin(np.arange(FRAMES) + i)
+        results[pair] = {
+            (FRECHET.id, "whole"): Outcome(float("nan"), FRAMES, judge=JUDGE, part=part),
+            (L1.id, "whole"): Outcome(float(values.mean()), FRAMES, frames=values),
+        }
+    kept = Kept()
+    kept.take(results, [FRECHET, L1], ("whole",))
+    kept.write(folder / "evaluation", protocol)
+    outcome = combine(FRECHET, [found[FRECHET.id, "whole"] for found in results.values()])
+    return {
+        "run": fake.method, "method": fake.method, "variant": fake.variant, "mode": fake.mode,
+        "dataset": fake.dataset, "preset": fake.preset, "size": fake.size, "seed": fake.seed,
+        "protocol": protocol, "protocol_hash": fake.hashes[protocol], "annotation_class": fake.annotation_class,
+        "metric": FRECHET.name, "profile": FRECHET.profile, "judge": outcome.judge, "region": "whole", "pair": "*",
+        "value": outcome.value, "n_frames": outcome.n_frames, "status": outcome.status, "reason": outcome.reason,
+    }  # fmt: skip
 
 
 # -- pictures ----------------------------------------------------------------------------------------------------

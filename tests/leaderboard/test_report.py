@@ -68,9 +68,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a store with methods, bars, a failed run, a variant, frames and curves."""
     base = tmp_path_factory.mktemp("store")
     runs = base / "runs"
-    folder = write_run(runs, FakeRun("tps", 0.9, mode="avd", frames=True, extra={"trained": "initial checkpoint"}))
+    extra = {"trained": "initial checkpoint"}
+    folder = write_run(runs, FakeRun("tps", 0.9, mode="avd", frames=True, kept=True, extra=extra))
     write_curves(folder)
-    write_run(runs, FakeRun("fomm", 0.4))
+    write_run(runs, FakeRun("fomm", 0.4, extra={"contaminated": ["synth-features-a"]}))
     card = {"variant_label": "MRAA + TPS", "compare_to": "full"}
     write_run(runs, FakeRun("tps", 0.4, variant="tps-only", mode="avd", card=card, protocols=(CROSS,)))
     write_run(runs, FakeRun("burnt", status="oom", reason="CUDA out of memory at step 7", scores=False))
@@ -105,7 +106,7 @@ def test_tables_can_be_read_by_everyone(report: Path) -> None:
     for path in [report, *sorted((report.parent / "runs").iterdir())]:
         page = read(path)
         assert len(page.all("caption")) == len(page.all("table")) > 0
-        assert all(a.get("scope") in ("col", "row", "rowgroup") for a, _ in page.all("th"))
+        assert all(a.get("scope") in ("col", "row", "colgroup", "rowgroup") for a, _ in page.all("th"))
         assert all(a.get("alt") for a, _ in page.all("img"))
         assert len(page.all("h1")) == 1 and page.all("html", lang="en")
         ids = [a["id"] for _, a, _ in page.elements if "id" in a]
@@ -176,13 +177,48 @@ def test_a_run_page_says_what_the_run_depends_on(report: Path) -> None:
     assert commands == [
         "bench run --method tps --dataset synthetic --preset quick --mode avd --seed 0",
     ]
-    assert [a["aria-label"].partition(":")[0] for a, _ in page.all("svg")] == ["l1", "perceptual"]
+    assert [a["aria-label"].partition(":")[0] for a, _ in page.all("svg", class_="curve")] == ["l1", "perceptual"]
     names = [t for _, t in page.all("th", scope="row")]
     assert {"training", "training: code", "train.lr", "commit"} <= set(names)
 
 
+def test_a_run_page_shows_its_worst_pairs_and_that_it_is_contaminated(report: Path) -> None:
+    pages = {t: p for p in map(read, sorted((report.parent / "runs").iterdir())) for _, t in p.all("h1")}
+    page = pages["tps[avd]"]
+    worst = [t for a, t in page.all("th", scope="row") if t in pair_names()]
+    assert worst == pair_names()[:-4:-1] * 2, "the three worst of both protocols"
+    pictures = [a["aria-label"] for a, _ in page.all("svg", class_="spark")]
+    assert len(pictures) == 6 and pictures[0].startswith(f"L1 distance of pair {pair_names()[-1]} by frame: ")
+    links = [a["href"] for a, t in page.all("a") if t in pair_names()]
+    assert len(links) == 6 and all(link.startswith("../media/") and link.endswith(".mp4") for link in links)
+    assert not pages["fomm[standard]"].all("svg", class_="spark"), "nothing was kept by frame"
+    said = {name: " ".join(t for _, t in p.all("p", class_="reason")) for name, p in pages.items()}
+    assert "Contaminated, never ranked" in said["fomm[standard]"] and "synth-features-a" in said["fomm[standard]"]
+    assert "Contaminated" not in said["tps[avd]"]
+
+
+def test_what_nobody_measured_is_folded_below_the_table(report: Path, tmp_path: Path) -> None:
+    def nothing(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+        for row in rows:
+            if row["metric"] == "flicker":
+                row |= {"value": float("nan"), "status": "missing-input", "reason": "the weights <x> are not here"}
+        return rows
+
+    write_run(tmp_path / "runs", FakeRun("tps", protocols=(CROSS,), edit=nothing))
+    page = read(write_report(tmp_path / "runs"))
+    (folded,) = page.all("details", class_="unmeasured")
+    assert "flicker — the weights <x> are not here" in folded[1]
+    assert not [a for a, _ in page.all("td") if "missing-input" in a.get("class", "")]
+    assert not read(report).all("details", class_="unmeasured"), "a row without a score keeps its cell"
+
+
+def test_the_full_table_is_grouped_by_family(report: Path) -> None:
+    heads = [t for a, t in read(report).all("th") if a.get("scope") == "colgroup"]
+    assert heads == ["pixel", "motion", "temporal", "set"] * 2
+
+
 def test_the_same_store_gives_the_same_bytes(tmp_path: Path) -> None:
-    write_run(tmp_path / "runs", FakeRun("tps", frames=True, protocols=(CROSS,)))
+    write_run(tmp_path / "runs", FakeRun("tps", frames=True, kept=True, protocols=(CROSS,)))
     found = []
     for name in ("a", "b"):
         folder = write_report(tmp_path / "runs", tmp_path / name).parent
@@ -291,10 +327,11 @@ def test_the_verb_prints_where_the_report_is(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_the_report_never_loads_torch(tmp_path: Path) -> None:
-    write_run(tmp_path / "runs", FakeRun("tps", frames=True, protocols=(CROSS,)))
+    write_run(tmp_path / "runs", FakeRun("tps", frames=True, kept=True, protocols=(CROSS,)))
     code = (
         "import sys; from pathlib import Path; from leaderboard.report import write_report; "
-        f"write_report(Path({str(tmp_path / 'runs')!r})); sys.exit('torch' in sys.modules)"
+        f"page = write_report(Path({str(tmp_path / 'runs')!r})).read_text(); "
+        "sys.exit(('torch' in sys.modules) + 2 * ('half-sampling interval' not in page))"
     )
     root = Path(__file__).resolve().parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, timeout=120, check=False).returncode == 0
