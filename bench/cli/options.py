@@ -28,7 +28,10 @@ Precision = Annotated[str, typer.Option("--precision", help="fp32 | bf16.")]
 Track = Annotated[str, typer.Option("--track", help="wandb (offline unless --online) | none.")]
 Online = Annotated[bool, typer.Option("--online", help="Let the tracker use the network.")]
 Runs = Annotated[Path, typer.Option("--runs", help="Where run folders lie; the report lies beside it.")]
-Annotations = Annotated[str, typer.Option("--annotations", help="exact | detected | noisy-1 | noisy-2 | noisy-3.")]
+Annotations = Annotated[
+    str,
+    typer.Option("--annotations", help="What methods see: exact, detected (by a network) or noisy-1..3."),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved run and stop.")]
 NoResume = Annotated[bool, typer.Option("--no-resume", help="Move the old folder aside and start anew.")]
 

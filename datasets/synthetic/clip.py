@@ -13,7 +13,7 @@ from datasets.clips import check_indices, require_kinds
 from .factors import clip_factors
 from .motion import FPS
 from .noise import corrupt
-from .store import Store
+from .store import GROUP_OF, Store
 from .world import ClipSpec
 
 _CLIP_KINDS = frozenset(KINDS) - {"observability"}
@@ -23,15 +23,16 @@ class SyntheticClip(Clip):
     """A clip of the world; frames and annotations come from the store, which renders what it does not have.
 
     Args:
-        noise: 0 exact annotations, 1..3 as ``noisy-1..3``.
+        noise: 0 none, 1..3 as ``noisy-1..3``.
+        labels: a store whose ``labels`` (key points, parts, parsing, mask, face) are given instead of the exact ones.
     """
 
-    def __init__(self, clip_id: str, spec: ClipSpec, store: Store, noise: int = 0) -> None:
+    def __init__(self, clip_id: str, spec: ClipSpec, store: Store, noise: int = 0, labels: Store | None = None) -> None:
         self.id, self.spec, self.noise = clip_id, spec, noise
         self.identity = f"person-{spec.person.look}"
         self.fps, self.size = FPS, (spec.size, spec.size)
         self.kinds = frozenset(KINDS) if spec.photo is not None else _CLIP_KINDS
-        self._length, self._store = spec.motion.frames, store
+        self._length, self._store, self._labels = spec.motion.frames, store, labels or store
 
     @cached_property
     def factors(self) -> Mapping[str, float | str]:  # type: ignore[override]
@@ -49,10 +50,11 @@ class SyntheticClip(Clip):
         return FrameStack(self._store.read(self.spec, "rgb", index), notes)
 
     def _annotation(self, kind: str, index: list[int]) -> Array:
-        exact = self._store.read(self.spec, kind, index)
+        store = self._labels if GROUP_OF[kind] == "labels" else self._store
+        found = store.read(self.spec, kind, index)
         if not self.noise or not index:
-            return exact
-        return np.stack([corrupt(kind, a, self.id, k, self.noise) for k, a in zip(index, exact, strict=True)])
+            return found
+        return np.stack([corrupt(kind, a, self.id, k, self.noise) for k, a in zip(index, found, strict=True)])
 
 
 class LazyAnnotations(Mapping[str, Array]):

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 
 from datasets.base import SPLITS, Clip, Dataset, FrameStack, Pair, PairList, Trial
 from datasets.clips import SubClip
@@ -25,15 +25,22 @@ from .world import ClipSpec, clip_spec, preset_size
 
 #: What scoring reads of a truth; rendered ahead, together with its frames.
 _TRUTH_GROUPS = ("rgb", "labels", "flow", "observability")
+DETECTED = "detected"
 _NOISE_SEED = 1  # part of the fingerprint: another seed is another data set
 
 
 class SyntheticDataset(Dataset):
     """The world under one preset.
 
+    The annotation class is about what methods see: training clips, photos and driving videos. Truth, oracles and
+    observability, which scores are made from, are exact under every class. ``exact``: the world's truth. ``detected``:
+    key points, parts, parsing, masks and faces as a network of the world, which is never a judge, finds them in the
+    frames; flow, occlusion and background, which it does not find, stay exact. ``noisy-1..3``: the exact ones with the
+    errors of :mod:`datasets.synthetic.noise`.
+
     Args:
         preset: ``tiny``, ``quick``, ``standard`` or ``paper``.
-        annotation_class: ``exact`` or ``noisy-1..3``.
+        annotation_class: ``exact``, ``detected`` or ``noisy-1..3``.
         draw: 0 for the committed test lists, N > 0 for a fresh test set of the same law.
         store: where rendered frames lie.
     """
@@ -50,12 +57,19 @@ class SyntheticDataset(Dataset):
 
     def clips(self, split: str) -> Sequence[Clip]:
         """Clips of a split in a fixed order. Raises UsageError for an unknown split."""
-        if split not in SPLITS:
-            raise UsageError(f"there is no split {split!r}", f"known: {', '.join(SPLITS)}")
         if split == "test":
             return [self.clip(f"test-{row.source:03d}") for row in self._rows(SELF)]
-        count = {"train": self.law.train, "val": self.law.val, "judge": self.law.judge}[split]
-        return [self._clip(f"{split}-{i:03d}", clip_spec(split, i, self.size, self.law.frames)) for i in range(count)]
+        return [self._clip(f"{split}-{i:03d}", spec) for i, spec in enumerate(self._specs(split))]
+
+    def _specs(self, split: str) -> list[ClipSpec]:
+        """Of every clip of a split but ``test``."""
+        return [clip_spec(split, i, self.size, self.law.frames) for i in range(self._count(split))]
+
+    def _count(self, split: str) -> int:
+        counts = {"train": self.law.train, "val": self.law.val, "judge": self.law.judge}
+        if split not in counts:
+            raise UsageError(f"there is no split {split!r}", f"known: {', '.join(SPLITS)}")
+        return counts[split]
 
     def clip(self, clip_id: str) -> Clip:
         """The clip of that id: ``train-012``, ``test-003``, ``cross-007.photo``, ``.driving``, ``.target`` and so on.
@@ -74,13 +88,21 @@ class SyntheticDataset(Dataset):
         return self._clip(clip_id, found)
 
     def _clip(self, clip_id: str, spec: ClipSpec) -> SyntheticClip:
-        return SyntheticClip(clip_id, spec, self.store, self._noise)
+        return SyntheticClip(clip_id, spec, self.store, self._noise, self._labels)
+
+    @cached_property
+    def _labels(self) -> Store | None:
+        """Detected annotations under the class ``detected``; looked at when a clip is opened, for it imports torch."""
+        if self.annotation_class != DETECTED:
+            return None
+        from datasets.annotators.world.detected import DetectedStore
+
+        return DetectedStore(self.store)
 
     def _numbered(self, split: str, index: int) -> ClipSpec | None:
         if split == "test":
             return next((self_spec(r, self.size, self.draw) for r in self._rows(SELF) if r.source == index), None)
-        count = {"train": self.law.train, "val": self.law.val, "judge": self.law.judge}[split]
-        return clip_spec(split, index, self.size, self.law.frames) if index < count else None
+        return clip_spec(split, index, self.size, self.law.frames) if index < self._count(split) else None
 
     def _of_pair(self, pair_id: str, part: str) -> ClipSpec | None:
         for protocol in PROTOCOLS[1:]:
@@ -156,14 +178,21 @@ class SyntheticDataset(Dataset):
     # Keeping --------------------------------------------------------------------------------------------------------
 
     def fingerprint(self, split: str) -> str:
-        """Hash of the generator's code, the specs of the split and the annotation class."""
+        """Hash of the generator's code, the specs of the split and the annotation class (and annotator).
+
+        Raises UsageError for an unknown split, MissingInputError where the annotator's weights are missing.
+        """
         if split == "test":
             specs = [asdict(row) for p in PROTOCOLS for row in self._rows(p)]
         else:
-            specs = [c.spec.to_json() for c in self.clips(split) if isinstance(c, SyntheticClip)]
-        noise = [self.annotation_class, _NOISE_SEED if self._noise else 0]
+            specs = [spec.to_json() for spec in self._specs(split)]
+        notes: list[str | int] = [self.annotation_class, _NOISE_SEED if self._noise else 0]
+        if self.annotation_class == DETECTED:
+            from datasets.annotators.world.detect import fingerprint
+
+            notes.append(fingerprint())
         return digest(
-            [generator_digest(), split, self.draw if split == "test" else 0, self.size, asdict(self.law), specs, noise]
+            [generator_digest(), split, self.draw if split == "test" else 0, self.size, asdict(self.law), specs, notes]
         )
 
     def prepare(
@@ -180,9 +209,8 @@ class SyntheticDataset(Dataset):
 
     def _jobs(self, splits: Sequence[str], protocols: Sequence[str]) -> Iterator[Job]:
         for split in splits:
-            for clip in self.clips(split) if split != "test" else ():
-                assert isinstance(clip, SyntheticClip)
-                yield from (Job(clip.spec, c, ("rgb",)) for c in _chunks(self.law.frames))
+            for spec in self._specs(split) if split != "test" else ():
+                yield from (Job(spec, c, ("rgb",)) for c in _chunks(self.law.frames))
         for protocol in protocols:
             for row in self._rows(protocol):
                 if protocol == SELF:
@@ -206,16 +234,9 @@ def _chunks(frames: int) -> range:
 
 
 def _noise_level(annotation_class: str) -> int:
-    if annotation_class == "exact":
-        return 0
-    if annotation_class == "detected":
-        raise MissingInputError(
-            "the world's annotators (annotation class 'detected') are not installed",
-            "use the annotation class exact or noisy-1, noisy-2, noisy-3",
-        )
-    names = {f"noisy-{level}": level for level in NOISE_LEVELS}
+    names = {"exact": 0, DETECTED: 0} | {f"noisy-{level}": level for level in NOISE_LEVELS}
     if annotation_class not in names:
-        raise UsageError(f"there is no annotation class {annotation_class!r}", f"known: exact, {', '.join(names)}")
+        raise UsageError(f"there is no annotation class {annotation_class!r}", f"known: {', '.join(names)}")
     return names[annotation_class]
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from datasets.errors import MissingInputError
+from datasets.files import digest, sha256_file, source_digest
+
+from .cards import CARDS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 #: Annotation kinds that can be detected; the others (flow, occlusion, background, observability) stay the world's.
 DETECTED = frozenset({"keypoints", "iuv", "parsing20", "parsing6", "mask", "face"})
 NETWORK = "world"
+#: Modules of this package that its answers depend on.
+_CODE = ("network", "reader", "detect")
 
 
 def detect(frames: Array, kinds: frozenset[str]) -> dict[str, Array]:
@@ -32,7 +40,15 @@ def detect(frames: Array, kinds: frozenset[str]) -> dict[str, Array]:
 
 
 def fingerprint() -> str:
-    """Hash of the annotator, for the fingerprint of a data set that it annotates."""
-    from .reader import WorldReader
+    """Hash of the annotator (weights and code), for the fingerprint of a data set that it annotates; without torch.
 
-    return WorldReader.load(NETWORK).fingerprint
+    Raises:
+        MissingInputError: its weights are missing.
+    """
+    weights, here = CARDS[NETWORK].weights, Path(__file__).parent
+    if not weights.is_file():
+        raise MissingInputError(
+            f"the weights of the annotator are not at {weights}",
+            f"python -m datasets.annotators.world.train {NETWORK} trains them again",
+        )
+    return digest([sha256_file(weights), source_digest([here / f"{name}.py" for name in _CODE])])

@@ -153,8 +153,6 @@ def test_annotation_classes(tiny: SyntheticDataset, store: Store) -> None:
     assert np.array_equal(*truths)  # truth is never noisy
     assert not np.array_equal(trial.source.annotations["mask"], exact.source.annotations["mask"])
     assert noisy.fingerprint("train") != tiny.fingerprint("train")
-    with pytest.raises(MissingInputError, match="detected"):
-        SyntheticDataset("tiny", "detected")
     with pytest.raises(UsageError):
         SyntheticDataset("tiny", "noisy-9")
 
