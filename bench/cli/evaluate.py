@@ -76,10 +76,10 @@ def evaluate(
         (features_predictions, features_reference),
     )
     wanted = [part.strip() for part in metrics.split(",") if part.strip()]
-    specs = _cards(wanted, profiles)
+    if run is not None and (predictions or reference):
+        raise UsageError("--run has its own frames and references", "leave out --predictions and --reference")
+    specs = _cards(wanted, profiles, run)
     if run is not None:
-        if predictions or reference:
-            raise UsageError("--run has its own frames and references", "leave out --predictions and --reference")
         scores = _score_run(run, specs)
     elif predictions is not None and reference is not None:
         truth = TruthFiles(flow, labels_reference)
@@ -93,13 +93,15 @@ def evaluate(
     _require(scores, specs if wanted else [])
 
 
-def _cards(wanted: list[str], profiles: str) -> list[MetricSpec]:
-    """Cards of the named metrics, or of the defaults; of all their profiles with ``--profiles all``."""
+def _cards(wanted: list[str], profiles: str, run: Path | None) -> list[MetricSpec]:
+    """Cards of the named metrics, or of the defaults (of the run's preset); of all profiles with ``--profiles all``."""
     from bench.evaluation.select import all_profiles, select_metrics
+    from bench.store import RunFolder
 
     if profiles not in ("", "all"):
         raise UsageError(f"--profiles {profiles!r} is not known", "the only choice is: --profiles all")
-    specs = select_metrics(wanted or None)
+    preset = "" if run is None else str(RunFolder(run).json["preset"])
+    specs = select_metrics(wanted or None, preset)
     return all_profiles(specs) if profiles else specs
 
 

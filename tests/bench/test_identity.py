@@ -14,6 +14,7 @@ from bench.identity import explain, generation_identity, protocol_hash, score_id
 from bench.record import new_record
 from bench.spec import Run, RunSpec, resolve, spec_from_json
 from datasets.base import Dataset
+from datasets.weights import weight
 
 TOY = RunSpec("toy", "toy-world", preset="tiny")
 
@@ -133,16 +134,22 @@ def test_generation_depends_on_training_checkpoint_mode_and_pairs(toys: Path) ->
     assert generation_identity(resolve(TOY), "cross-animation@1", "c0ffee")[0] == base
 
 
-def test_scores_depend_on_metrics_and_judges_and_never_the_other_way(toys: Path) -> None:
+def test_scores_depend_on_metrics_and_judges_and_never_the_other_way(
+    toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = resolve(TOY)
     generation, _ = generation_identity(run, "cross-animation@1", "c0ffee")
     l1, ssim = registry.get("metrics", "l1"), registry.get("metrics", "ssim")
 
-    def score(metrics: list[object], judges: dict[str, str] | None = None) -> str:
-        return score_identity(generation, run, "cross-animation@1", metrics, judges)[0]
+    def score(metrics: list[object]) -> str:
+        return score_identity(generation, run, "cross-animation@1", metrics)[0]
 
-    kinds = [score([l1]), score([l1, ssim]), score([replace(l1, version=2)]), score([l1], {"pose": "1"})]
-    assert len(set(kinds)) == 4
+    assert len({score([l1]), score([l1, ssim]), score([replace(l1, version=2)])}) == 3
+    fid = registry.get("metrics", "fid")
+    monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
+    without = score([fid])
+    weight("inception-fid").path.write_bytes(b"other weights")
+    assert score([fid]) != without
     assert score([l1, ssim]) == score([ssim, l1])
     assert generation_identity(run, "cross-animation@1", "c0ffee")[0] == generation
 

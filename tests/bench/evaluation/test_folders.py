@@ -140,10 +140,11 @@ def test_a_corrupt_video_among_good_ones_is_flagged(folders):
     ("flags", "status", "word"),
     [
         (["--metrics", "sim"], 2, "ssim"),
-        (["--metrics", "fid"], 3, "not available"),
+        (["--metrics", "fid"], 3, "bench weights fetch inception-fid"),
         (["--align", "suffix"], 2, "prefix"),
         (["--flow", "absent.npz"], 3, "absent.npz"),
-        (["--keypoints-predictions", "k.npz"], 3, "--keypoints"),
+        (["--keypoints-predictions", "k.npz"], 3, "k.npz"),
+        (["--profiles", "some"], 2, "--profiles all"),
     ],
 )
 def test_wrong_usage_gets_one_sentence(folders, capsys, flags, status, word):

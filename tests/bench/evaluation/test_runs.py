@@ -70,7 +70,7 @@ def test_an_installed_metric_scores_and_a_broken_one_harms_nothing(install_plugi
         "[bench.metrics]\nredness = foreign:RED\nlost = foreign:LOST\nshattered = no_such_module:SPEC\n"
     )
     (folder / "foreign.py").write_text(PLUGIN, encoding="utf-8")
-    metrics = select_metrics()
+    metrics = select_metrics(preset="tiny")
     names = {spec.name for spec in metrics}
     assert "redness" in names and not names & {"lost", "shattered"}
     world = ToyWorld(size=32, frames=4)
