@@ -59,6 +59,7 @@ BUILTIN: dict[str, str] = {
     "act-recog-l1": "bench.evaluation.cards_network:ACT_RECOG_L1",
     "act-recog-l1@mean": "bench.evaluation.cards_network:ACT_RECOG_L1_MEAN",
     "perceptual@synth": "bench.evaluation.cards_network:PERCEPTUAL",
+    "perceptual@regions": "bench.evaluation.cards_network:PERCEPTUAL_REGIONS",
     "perceptual@judge-b": "bench.evaluation.cards_network:PERCEPTUAL_B",
     "lpips-alex": "bench.evaluation.cards_network:LPIPS_ALEX",
     "lpips-squeeze": "bench.evaluation.cards_network:LPIPS_SQUEEZE",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bench.evaluation.base import REGIONS, MetricSpec
+from bench.evaluation.base import MetricSpec
 
 _CROSS = ("cross-animation", "cross-animation-relative", "cross-place", "cross-shape")
 _FRECHET = (
@@ -148,13 +148,18 @@ PERCEPTUAL = MetricSpec(
     implementation="bench.evaluation.metrics.perceptual:PerceptualDistance",
     direction="lower",
     family="perceptual",
-    formula=(
-        "distance of unit-normalised maps of a network of the synthetic world; mean over frames; on a region, of the "
-        "real frame with the region's pixels replaced by the generated ones"
-    ),
-    regions=REGIONS,
+    formula=("distance of unit-normalised maps of a network of the synthetic world; mean over frames"),
     judge="perceptual",
     headline=True,
+)
+PERCEPTUAL_REGIONS = replace(
+    PERCEPTUAL,
+    profile="regions",
+    title="Perceptual distance on regions, world features",
+    formula=(f"{PERCEPTUAL.formula}; of the real frame with the region's pixels replaced by the generated ones"),
+    regions=("seen", "unseen"),
+    headline=False,
+    ranking_only=True,
 )
 PERCEPTUAL_B = replace(PERCEPTUAL, profile="judge-b", seed="b", ranking_only=True, headline=False, formula=_SECOND)
 
@@ -247,6 +252,7 @@ CSIM = MetricSpec(
     needs=frozenset(),
     judge="face",
     flagged="a video that does not move the source photo wins it",
+    missing="a frame without a face leaves the mean, and face-detection counts it",
 )
 CSIM_DRIFT = replace(
     CSIM,
@@ -270,6 +276,7 @@ FACE_DETECTION = MetricSpec(
     range=(0.0, 1.0),
     judge="face",
     flagged="a frozen photo with a face wins it",
+    missing="a missing face is what it counts; frames whose real frame shows none leave",
 )
 FACE_DETECTION_RAW = replace(
     FACE_DETECTION,
