@@ -111,10 +111,15 @@ class Board:
 
     @property
     def headline(self) -> list[Column]:
-        """Columns of the first table: the headline metrics that some row has a number of, and what stands in for the
-        others on real videos; where there is no number at all, the headline metrics, else everything."""
+        """What decides: the headline metrics that some row has a number of, and what stands in for the others on real
+        videos; where there is no number at all, the headline metrics, else everything."""
         shown = [c for c in self.measured if c.headline] + [c for c in self.measured if c.stand_in]
         return shown or [c for c in self.columns if c.headline] or self.columns
+
+    @property
+    def first(self) -> list[Column]:
+        """Columns of the first table: of what decides, each metric on the whole frame."""
+        return [c for c in self.headline if c.key.region == "whole"] or self.headline
 
     @property
     def measured(self) -> list[Column]:

@@ -87,7 +87,7 @@ class BoardView:
     @property
     def more(self) -> bool:
         """Whether there are columns beyond the first table."""
-        return len(self.board.measured) > len(self.board.headline)
+        return len(self.board.measured) > len(self.board.first)
 
     @property
     def families(self) -> list[tuple[str, list[Column]]]:
