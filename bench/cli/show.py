@@ -22,6 +22,7 @@ KINDS = ("run", "method", "dataset", "metric")
         "bench show method tps",
         "bench show run synthetic/tps/quick-s0-1a2b3c4d",
         "bench show run 1a2b3c4d --why",
+        "bench show metric akd",
         "bench show metric ssim --json",
         "bench show dataset synthetic",
     )
@@ -48,9 +49,7 @@ def show(
     elif kind == "dataset":
         _show_card(registry.get("datasets", name.partition(":")[0]), as_json)
     else:
-        from bench.evaluation.select import find_metric
-
-        _show_card(find_metric(name), as_json)
+        _show_metric(name, as_json)
 
 
 # -- runs ------------------------------------------------------------------------------------------------------------
@@ -74,7 +73,7 @@ def _show_run(name: str, runs: Path, why: bool, as_json: bool) -> None:
         return
     shown = [(key.replace("_", " "), record.get(key)) for key in _RUN_FIELDS]
     typer.echo(fields([("run", run.path), *shown]))
-    for title in ("training", "provenance"):
+    for title in ("training", "speed", "provenance"):
         if record.get(title):
             typer.echo(f"\n{title}:\n{fields(record[title].items())}")
     protocols = [{"protocol": name} | row for name, row in record.get("protocols", {}).items()]
@@ -121,12 +120,21 @@ def _parts(parts: dict[str, str], words: Any) -> list[str]:
 # -- cards -----------------------------------------------------------------------------------------------------------
 def _show_card(spec: Any, as_json: bool) -> None:
     card = asdict(spec)
-    if hasattr(spec, "id"):
-        card = {"id": spec.id} | card
     if as_json:
         print_json(card)
     else:
         typer.echo(fields((key.replace("_", " "), value) for key, value in card.items()))
+
+
+def _show_metric(name: str, as_json: bool) -> None:
+    from bench.cli.metric_card import metric_card, metric_text
+    from bench.evaluation.select import find_metric
+
+    card = metric_card(find_metric(name))
+    if as_json:
+        print_json(card)
+    else:
+        typer.echo(metric_text(card))
 
 
 def _show_method(spec: Any, as_json: bool) -> None:

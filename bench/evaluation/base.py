@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 REGIONS = ("whole", "seen", "unseen")
 STATUSES = ("ok", "undefined", "missing-input", "not-applicable", "invalid-input", "failed")
+#: What becomes of frames and clips without a value, for every metric.
+UNDEFINED = "a clip without a value has a row with its status and reason, and the mean says how many there are"
 #: Columns of scores.csv and scores.parquet, in order (a contract).
 COLUMNS = (
     "run", "method", "variant", "mode", "dataset", "preset", "size", "seed", "protocol", "protocol_hash",
@@ -51,6 +53,9 @@ class MetricSpec:
         ranking_only: measured by default only under presets that are ranked (a second judge for the order, say).
         average: what the row ``pair = *`` is a mean over: ``videos``, or ``frames`` (of all videos together, as some
             published recipes do, so that long videos weigh more).
+        claims: ladders of the metric audit (``bench.evaluation.audit.ladders``) that it must get worse on at every
+            rung (a metric without a direction: rise or fall on at every rung): what it claims to measure.
+        missing: what a missing detection does ("" = nothing is detected: see :data:`UNDEFINED`).
     """
 
     name: str
@@ -76,6 +81,8 @@ class MetricSpec:
     scope: str = "pair"
     ranking_only: bool = False
     average: str = "videos"
+    claims: tuple[str, ...] = ()
+    missing: str = ""
 
     @property
     def id(self) -> str:

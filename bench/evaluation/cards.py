@@ -20,6 +20,7 @@ L1 = MetricSpec(
     regions=REGIONS,
     headline=True,
     flagged="a faded source photo can win it without any motion",
+    claims=("blur", "shift"),
 )
 
 PSNR = MetricSpec(
@@ -49,6 +50,7 @@ SSIM = MetricSpec(
     regions=REGIONS,
     headline=True,
     flagged="a faded source photo can win it without any motion",
+    claims=("blur", "shift"),
 )
 
 SSIM_WANG = replace(SSIM, profile="wang", default=False, headline=False)
@@ -67,6 +69,7 @@ MOTION_AGREEMENT = MetricSpec(
     range=(-1.0, 1.0),
     needs=frozenset({"reference", "mask", "flow"}),
     headline=True,
+    claims=("lag", "freeze"),
 )
 
 MOTION_AGREEMENT_DIS = MetricSpec(

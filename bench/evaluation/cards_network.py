@@ -25,6 +25,7 @@ FRECHET = MetricSpec(
     judge="features",
     scope="set",
     headline=True,
+    claims=("blur",),
 )
 FRECHET_B = replace(FRECHET, profile="judge-b", seed="b", ranking_only=True, headline=False, formula=_SECOND)
 
@@ -151,6 +152,7 @@ PERCEPTUAL = MetricSpec(
     formula=("distance of unit-normalised maps of a network of the synthetic world; mean over frames"),
     judge="perceptual",
     headline=True,
+    claims=("blur", "shift"),
 )
 PERCEPTUAL_REGIONS = replace(
     PERCEPTUAL,
@@ -210,6 +212,7 @@ AED = MetricSpec(
     formula="Euclidean distance of the embeddings of the generated and the real frame; mean over frames",
     judge="identity",
     headline=True,
+    claims=("identity",),
 )
 AED_B = replace(AED, profile="judge-b", seed="b", ranking_only=True, headline=False, formula=_SECOND)
 AED_SOURCE = replace(
@@ -222,6 +225,7 @@ AED_SOURCE = replace(
     protocols=_CROSS,
     headline=False,
     flagged="a video that does not move the source photo wins it",
+    claims=(),
 )
 AED_SIAROHIN = replace(
     AED,

@@ -32,6 +32,8 @@ AKD = MetricSpec(
     unit="px",
     judge="keypoints",
     headline=True,
+    missing="a joint that is missing in either frame leaves the mean; a frame without a common joint has no value",
+    claims=("shift", "lag"),
 )
 AKD_TARGET = replace(AKD, profile="target", default=False, headline=False)
 AKD_JUDGE_B = _second(AKD)
@@ -44,6 +46,7 @@ AKD_DRIVING = replace(
     "the driver's body wins it",
     needs=frozenset({"driving"}),
     headline=False,
+    claims=(),
 )
 AKD_TRUTH = replace(
     AKD,
@@ -54,6 +57,7 @@ AKD_TRUTH = replace(
     "judge's own error is part of it",
     needs=frozenset({"reference", "keypoints"}),
     headline=False,
+    claims=(),
 )
 AKD_BOX_HEIGHT = replace(
     AKD,
@@ -92,6 +96,7 @@ AKD_PENALISED = MetricSpec(
     ),
     unit="px",
     judge="keypoints",
+    missing="a joint that is missing in the generated frame counts as half the diagonal; one in the real frame leaves",
 )
 AKD_PENALISED_JUDGE_B = _second(AKD_PENALISED)
 
@@ -109,6 +114,8 @@ MKR = MetricSpec(
     judge="keypoints",
     headline=True,
     flagged="a frozen photo of a whole person misses nothing",
+    missing="missing joints are what it counts; a frame without a joint in the real frame has no value",
+    claims=("limb",),
 )
 MKR_JUDGE_B = _second(MKR)
 MKR_SIAROHIN = replace(
@@ -135,6 +142,7 @@ PCK = MetricSpec(
     ),
     range=(0.0, 1.0),
     judge="keypoints",
+    missing="a point that is missing in the generated frame is wrong; one in the real frame leaves the mean",
 )
 PCK_JUDGE_B = _second(PCK)
 PCK_005 = replace(
@@ -178,6 +186,7 @@ SSBS = MetricSpec(
     f"frame; {_CLIP}",
     range=(0.0, 1.0),
     judge="parsing",
+    missing="nobody found in one frame: 0; in neither: the frame has no value",
 )
 SSIS = MetricSpec(
     name="ssis",
@@ -189,6 +198,7 @@ SSIS = MetricSpec(
     f"either frame; {_CLIP}",
     range=(0.0, 1.0),
     judge="parsing",
+    missing="a label that is missing in one frame counts 0; in both, it leaves the mean",
 )
 SSIS_PRESENT = replace(SSIS, profile="present-in-union", default=False)
 SSIS_JUDGE_B = _second(SSIS)
@@ -246,6 +256,8 @@ SHAPE_LEAK = MetricSpec(
     needs=frozenset({"reference", "keypoints", "leak-keypoints"}),
     protocols=("cross-animation", "cross-place", "cross-shape"),
     judge="keypoints",
+    missing="a joint that is missing in either frame leaves; a frame without common joints has no value",
+    claims=("shape",),
 )
 SHAPE_LEAK_TRUTH = replace(
     SHAPE_LEAK,

@@ -63,11 +63,11 @@ def _load(card: JudgeCard) -> Judge | str:
 def judge_hashes(metrics: Iterable[MetricSpec], synthetic: bool) -> dict[str, str]:
     """Judge -> hash over its weights and code, for all judges that the metrics ask; no network is loaded."""
     cards = {card.name: card for spec in metrics if (card := card_for(spec, synthetic)) is not None}
-    return {name: digest([_files(card), _code(card)]) for name, card in sorted(cards.items())}
+    return {name: digest([judge_files(card), _code(card)]) for name, card in sorted(cards.items())}
 
 
-def _files(card: JudgeCard) -> Mapping[str, str]:
-    """File -> SHA-256 (``missing`` where it is not there)."""
+def judge_files(card: JudgeCard) -> Mapping[str, str]:
+    """File that a judge reads -> SHA-256 (``missing`` where it is not there)."""
     paths = {name: weights.known(name).path for name in card.weights}
     paths |= {file: _ROOT / file for file in card.files}
     return {name: sha256_file(path) if path.is_file() else "missing" for name, path in paths.items()}
@@ -86,4 +86,4 @@ def training_conflicts(hashes: Mapping[str, str], training_files: Sequence[Path]
     """
     used = {sha256_file(path) for path in training_files if path.is_file()}
     named = [card for card in CARDS if card.name in hashes]
-    return sorted(card.name for card in named if used & set(_files(card).values()))
+    return sorted(card.name for card in named if used & set(judge_files(card).values()))

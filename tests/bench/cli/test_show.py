@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,3 +99,35 @@ def test_a_broken_plugin_is_explained(toys: Path, capsys: Capture) -> None:
     assert main(["show", "method", "shattered"]) == 2
     err = capsys.readouterr().err
     assert "'shattered' from the package 'toys' is broken" in err and "uninstall toys" in err
+
+
+def test_a_metric_shows_its_whole_card(capsys: Capture) -> None:
+    assert main(["show", "metric", "akd"]) == 0
+    out = capsys.readouterr().out
+    assert all(word in out for word in ("Euclidean distance", "px", "lower", "synth-keypoints-a", "dwpose"))
+    assert all(word in out for word in ("missing in either frame leaves", "confidence 0 = missing", "akd@driving"))
+    assert "judge-a.safetensors sha256:" in out and "mean over the frames of each video" in out
+    assert "metric audit" in out
+
+
+def test_a_metric_card_for_machines(capsys: Capture) -> None:
+    assert main(["show", "metric", "frechet@synth", "--json"]) == 0
+    card = json.loads(capsys.readouterr().out)
+    assert (card["id"], card["version"], card["direction"]) == ("frechet@synth", 1, "lower")
+    judge = card["judges"][0]
+    assert judge["name"] == "synth-features-a" and len(judge["fingerprint"]) == 64
+    assert all(len(sha256) == 64 for sha256 in judge["weights"].values())
+    assert card["averaging"] == "one value over the frames of all videos"
+    assert card["claims"] == ["blur"] and "audit" in card
+    assert card["other_profiles"] == ["frechet@judge-b"]
+    assert main(["show", "metric", "l1@siarohin-2020", "--json"]) == 0
+    other = json.loads(capsys.readouterr().out)
+    assert other["audit"] is None and other["judges"] == [] and other["peer"]["package"]
+    assert other["averaging"] == "mean over all frames of all videos together"
+
+
+def test_a_metric_card_loads_no_network() -> None:
+    code = "import sys\nfrom bench.cli import main\nassert main(['show', 'metric', 'akd']) == 0\n"
+    code += "print(*({'torch', 'cv2', 'av', 'pandas', 'scipy'} & set(sys.modules)), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == ""

@@ -1,4 +1,4 @@
-"""The truth itself is best, or tied, on every metric that compares with true frames; what a still video wins is flagged."""
+"""The truth is best, or tied, on every metric that compares with true frames; what a still video wins is flagged."""
 
 from __future__ import annotations
 
@@ -28,9 +28,8 @@ PROTOCOLS = ("self-reconstruction@1", "cross-animation@1", RELATIVE, "cross-plac
 PAIRS = 2
 #: Rounding of float32 networks and of the means.
 EQUAL = 1e-6
-#: These read the truth with a judge, or measure flow, and compare with what is exact: their error is part of them.
+#: Compares what a judge reads with the exact joints: the judge's own error is part of it, and may favour any row.
 NOT_TRUE_FRAMES = {"akd@truth"}
-#: On self-reconstruction the driving video is the truth.
 Values = Mapping[str, float]
 
 
@@ -91,7 +90,7 @@ def test_what_a_still_video_wins_is_flagged() -> None:
         for protocol in PROTOCOLS
         for still in STILL
         for moving in (ORACLE, *DAMAGED)
-        if s.direction != "none" and (lead(s, still, moving, protocol) or -1.0) >= 0
+        if s.direction != "none" and (gap := lead(s, still, moving, protocol)) is not None and gap >= 0
     }
     unflagged = {s.id for s in metrics() if s.id in won and not s.flagged}
     assert not unflagged
