@@ -83,6 +83,7 @@ def execute(run: Run, progress: Progress, resume: bool = True, train_only: bool 
             for part in () if train_only else work.parts:
                 step.name = "generate"
                 work.generate(part)
+                work.measure_speed(part)
                 step.name = "evaluate"
                 work.evaluate(part)
     return Done(folder, tuple(work.steps))
@@ -127,6 +128,7 @@ class _Work:
         self.parts = parts_of(run, folder.json)
         self.steps: list[str] = []
         self._method: Method | None = None
+        self._measured = False
 
     def prepare(self, train_only: bool) -> None:
         """Render or decode what the run reads."""
@@ -194,6 +196,21 @@ class _Work:
         self._record_identity("generation", part, identity, why)
         self._record_identity("score", part, "", {})  # scores belong to these very frames
         self.steps.append(f"generate {part.key}")
+
+    def measure_speed(self, part: Part) -> None:
+        """Measure what frames cost, once after they were generated; it is recorded, and can fail without harm."""
+        run = self.run
+        known = self.folder.json.get("speed")
+        if run.method_spec.sanity or (known and f"generate {part.key}" not in self.steps) or self._measured:
+            return
+        self._measured = True
+        from bench.evaluation.speed import measured
+
+        name, pairs = part.protocol.name, part.protocol.pairs
+        if pairs:
+            self.progress(0, 1, "speed")
+            speed = measured(self._loaded, run.dataset, name, pairs[0], run.mode, self._rendering)
+            self.folder.update(speed=speed)
 
     def evaluate(self, part: Part) -> None:
         """Score a protocol's stored frames and merge the rows into the scores file."""
