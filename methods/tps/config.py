@@ -136,14 +136,6 @@ class TrainConfig(_Config):
     jitter: Fraction = Field(
         default=0.1, description="brightness, contrast, saturation and hue jitter (official TaiChiHD)"
     )
-    detector_jitter: Fraction = Field(
-        default=0, description="strength of the colour changes of what the key point detector sees (ours)"
-    )
-    detector_background: Fraction = Field(
-        default=0,
-        description="probability that the detector sees what stands still before another video's scene (ours): points "
-        "that read the scene mean something else in another one",
-    )
 
 
 class AVDConfig(_Config):

@@ -42,21 +42,19 @@ def reconstruction_losses(
     driving: Tensor,
     drop: float,
     use_background: bool,
-    views: tuple[Tensor, Tensor] | None = None,
 ) -> dict[str, Tensor]:
     """Weighted terms of stage 1 (paper eq. 14) on (B, 3, H, W) frames; terms of weight 0 are left out.
 
     Args:
         drop: spline dropout probability.
         use_background: whether the background predictor (where there is one) takes part yet.
-        views: what the key point detector sees in place of source and driving frame (ours).
     """
     generator: Any = nets["inpainting_network"]
     dense: Any = nets["dense_motion_network"]
-    images, spline = list(views or (source, driving)), None
+    images, spline = [source, driving], None
     if config.equivariance:
         spline = random_spline(len(driving), driving.device)
-        images.append(transform_frame(spline, images[1]))
+        images.append(transform_frame(spline, driving))
     kp_source, kp_driving, *kp_transformed = _keypoints(nets["kp_detector"], images)
 
     background = None

@@ -24,7 +24,6 @@ from methods.tps.dense_motion import DenseMotionNetwork
 from methods.tps.inpainting import InpaintingNetwork
 from methods.tps.keypoints import POINTS_PER_TPS, HeatmapDetector, KeypointDetector
 from methods.tps.losses import avd_loss, dropout_probability, reconstruction_losses
-from methods.tps.views import detector_views
 
 if TYPE_CHECKING:
     from methods.base import Batch
@@ -137,11 +136,7 @@ class TPS(Method):
         epoch = info.step * self.config.train.epochs // max(info.total, 1)
         drop = 0.0 if self.config.init else dropout_probability(self.config.train, epoch)
         background = epoch >= self.config.background.start_epoch
-        t = self.config.train
-        views = detector_views(source, driving, t.detector_jitter, t.detector_background)
-        terms = reconstruction_losses(
-            self.nets, self.config.loss, self.perceptual(), source, driving, drop, background, views
-        )
+        terms = reconstruction_losses(self.nets, self.config.loss, self.perceptual(), source, driving, drop, background)
         update("generator", torch.stack(list(terms.values())).sum())
         values = torch.stack([t.detach() for t in terms.values()]).tolist()
         return dict(zip(terms, values, strict=True))
