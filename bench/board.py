@@ -86,9 +86,15 @@ def complete_sanity_rows(run: Run, progress: Progress) -> int:
         return len(rows)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
-        for i, done in enumerate(as_completed([pool.submit(_make_row, row.spec) for row in rows])):
-            _warn(done.result())
-            progress(i + 1, len(rows), said)
+        try:
+            for i, done in enumerate(as_completed([pool.submit(_make_row, row.spec) for row in rows])):
+                _warn(done.result())
+                progress(i + 1, len(rows), said)
+        except BaseException:  # interrupted: leaving the block would wait until the running rows are done
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return len(rows)
 
 
