@@ -128,14 +128,15 @@ def codec(truth: Truth, crf: float) -> Array:
         # Without mbtree=0 x264 reads uninitialised memory on small frames, and values would not repeat.
         options = {"crf": f"{crf:g}", "preset": "medium", "x264-params": "mbtree=0"}
         stream: Any = container.add_stream("libx264", rate=_FPS, options=options)
-        stream.height, stream.width, stream.pix_fmt = *truth.rgb.shape[1:3], "yuv420p"
+        stream.height, stream.width = truth.rgb.shape[1:3]
+        stream.pix_fmt = "yuv420p"
         stream.codec_context.thread_count = 1
         for frame in truth.rgb:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
         container.mux(stream.encode(None))
     file.seek(0)
-    with av.open(file) as container:
-        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+    with av.open(file, "r") as decoded:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in decoded.decode(video=0)])
 
 
 def families(pairs: Sequence[Pair]) -> list[tuple[Pair, ...]]:

@@ -95,7 +95,7 @@ def audit(
     ids = {protocol: [truth.pair.id for truth in found] for protocol, found in chosen.items()}
     versions = {spec.id: [spec.version, judge_weights(spec)] for spec in specs}
     kept = Kept(out.with_suffix(".partial.json"), digest([dataset.fingerprint("test"), ids, versions]))
-    rungs = [(f"{TRUTH} {protocol}", None, 0.0, protocol) for protocol in chosen]
+    rungs: list[tuple[str, str | None, float, str]] = [(f"{TRUTH} {p}", None, 0.0, p) for p in chosen]
     rungs += [(f"{x.name} {level:g}", x.name, level, x.protocol) for x in ladders for level in x.levels]
     for done, (name, kind, level, protocol) in enumerate(rungs):
         progress(done, len(rungs), "audit")
