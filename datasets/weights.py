@@ -141,7 +141,7 @@ def checked(entry: Weight) -> Path:
     """
     hint = f"run `bench weights fetch {entry.name}`, or `bench weights add FILE --as {entry.name}`"
     if not entry.path.is_file():
-        raise MissingInputError(f"the weights {entry.name} are not here: {entry.path} does not exist", hint)
+        raise MissingInputError(f"the weights {entry.name} ({entry.file}) are not here", hint)
     digest = sha256_file(entry.path)
     if not entry.matches(digest):
         raise MissingInputError(

@@ -112,10 +112,11 @@ MKR = MetricSpec(
     ),
     range=(0.0, 1.0),
     judge="keypoints",
-    headline=True,
-    flagged="a frozen photo of a whole person misses nothing",
+    flagged=(
+        "a frozen photo of a whole person misses nothing; on the synthetic world it does not rise at every step of an "
+        "erased limb, since the judge finds about half of the joints that are not there"
+    ),
     missing="missing joints are what it counts; a frame without a joint in the real frame has no value",
-    claims=("limb",),
 )
 MKR_JUDGE_B = _second(MKR)
 MKR_SIAROHIN = replace(

@@ -19,7 +19,7 @@ def entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Weight:
 
 
 def test_an_absent_file_is_status_3_with_the_command(entry: Weight) -> None:
-    with pytest.raises(MissingInputError, match=r"net\.pth does not exist") as caught:
+    with pytest.raises(MissingInputError, match=r"net\.pth\) are not here") as caught:
         checked(entry)
     assert caught.value.status == 3
     assert "bench weights fetch net" in caught.value.hint and "bench weights add FILE --as net" in caught.value.hint

@@ -122,7 +122,7 @@ def test_absent_and_damaged_weights_are_status_3_with_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
-    with pytest.raises(MissingInputError, match="does not exist") as caught:
+    with pytest.raises(MissingInputError, match="are not here") as caught:
         raft_large()
     assert "bench weights fetch raft-large" in caught.value.hint and caught.value.status == 3
     (tmp_path / "raft_large_C_T_SKHT_V2-ff5fadd5.pth").write_bytes(b"half")

@@ -96,7 +96,7 @@ def test_absent_packages_and_weights_are_status_3_with_the_command(
         package("no_such_package", "pose")
     assert "uv sync --extra pose" in caught.value.hint and caught.value.status == 3
     monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
-    with pytest.raises(MissingInputError, match=r"dw-ll_ucoco_384\.onnx does not exist") as caught:
+    with pytest.raises(MissingInputError, match=r"dw-ll_ucoco_384\.onnx\) are not here") as caught:
         dwpose()
     assert "bench weights fetch dwpose" in caught.value.hint and caught.value.status == 3
     (tmp_path / "dw-ll_ucoco_384.onnx").write_bytes(b"another file")
@@ -138,5 +138,5 @@ def test_checkpoints_are_read_without_running_anything(tmp_path: Path) -> None:
     (tmp_path / "half.pth").write_bytes((tmp_path / "good.pth").read_bytes()[:200])
     with pytest.raises(MissingInputError, match="no checkpoint"):
         read_checkpoint(tmp_path / "half.pth")
-    with pytest.raises(MissingInputError, match="does not exist"):
+    with pytest.raises(MissingInputError, match="are not here"):
         read_checkpoint(tmp_path / "none.pth")
