@@ -138,5 +138,5 @@ def test_checkpoints_are_read_without_running_anything(tmp_path: Path) -> None:
     (tmp_path / "half.pth").write_bytes((tmp_path / "good.pth").read_bytes()[:200])
     with pytest.raises(MissingInputError, match="no checkpoint"):
         read_checkpoint(tmp_path / "half.pth")
-    with pytest.raises(MissingInputError, match="are not here"):
+    with pytest.raises(MissingInputError, match="does not exist"):
         read_checkpoint(tmp_path / "none.pth")
