@@ -214,9 +214,12 @@ class _Measurement:
     def _flops(self, state: Any) -> dict[str, int]:
         """What one more frame costs, and what a video costs before its frames."""
         n = min(_PROBED, self.frames)
-        some, half = (_flops(lambda k=k: self._animate(state, self.driving.first(k))) if k else 0 for k in (n, n // 2))
+        some, half = (self._animation_flops(state, k) for k in (n, n // 2))
         frame = (some - half) // (n - n // 2)
         return {"flops_per_frame": frame, "flops_per_video": _flops(self._encode) + some - n * frame}
+
+    def _animation_flops(self, state: Any, frames: int) -> int:
+        return _flops(lambda: self._animate(state, self.driving.first(frames))) if frames else 0
 
     # -- how it is timed ---------------------------------------------------------------------------------------------
     def _seconds(self, work: Callable[[], Any]) -> float:
