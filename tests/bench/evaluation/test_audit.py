@@ -85,7 +85,7 @@ def test_codec_repeats(truth: damage.Truth) -> None:
 
 # -- a small audit ---------------------------------------------------------------------------------------------------
 def test_an_audit_of_two_ladders_goes_on_and_finds_what_it_should(world: ToyWorld, tmp_path: Path) -> None:
-    specs = select_metrics(["l1", "ssim", "flicker@raw"])
+    specs = select_metrics(["l1", "ssim", "motion-ratio"])
     ladders = [x for x in LADDERS if x.name in ("blur", "freeze")]
     seen: list[int] = []
 
@@ -105,7 +105,7 @@ def test_an_audit_of_two_ladders_goes_on_and_finds_what_it_should(world: ToyWorl
     found = whole["metrics"]["l1@default"]["ladders"]
     assert found["blur"]["verdict"] == "monotone" and found["blur"]["values"][0] == 0
     assert whole["metrics"]["ssim@default"]["ladders"]["blur"]["verdict"] == "monotone"
-    frozen = whole["metrics"]["flicker@raw"]["ladders"]["freeze"]["values"]
+    frozen = whole["metrics"]["motion-ratio"]["ladders"]["freeze"]["values"]
     assert frozen == sorted(frozen, reverse=True) and frozen[-1] == 0
 
 
