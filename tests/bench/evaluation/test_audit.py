@@ -105,7 +105,7 @@ def test_an_audit_of_two_ladders_goes_on_and_finds_what_it_should(world: ToyWorl
     found = whole["metrics"]["l1@default"]["ladders"]
     assert found["blur"]["verdict"] == "monotone" and found["blur"]["values"][0] == 0
     assert whole["metrics"]["ssim@default"]["ladders"]["blur"]["verdict"] == "monotone"
-    frozen = whole["metrics"]["motion-ratio"]["ladders"]["freeze"]["values"]
+    frozen = whole["metrics"]["motion-ratio@default"]["ladders"]["freeze"]["values"]
     assert frozen == sorted(frozen, reverse=True) and frozen[-1] == 0
 
 
