@@ -113,8 +113,8 @@ MKR = MetricSpec(
     range=(0.0, 1.0),
     judge="keypoints",
     flagged=(
-        "a frozen photo of a whole person misses nothing; the synthetic world's judge finds about half of the joints of "
-        "an erased limb, and other damages hardly move it"
+        "a frozen photo of a whole person misses nothing; the synthetic world's judge finds about half of the joints "
+        "of an erased limb, and other damages hardly move it"
     ),
     missing="missing joints are what it counts; a frame without a joint in the real frame has no value",
 )
