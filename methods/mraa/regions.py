@@ -18,9 +18,9 @@ _LEAST_GAP = 1e-6
 def principal_axes(covariance: Tensor) -> Tensor:
     """U sqrt(S) of the singular value decomposition of symmetric (B, K, 2, 2) (MRAA eq. 4), largest axis first.
 
-    The value is LAPACK's, on the CPU, since the signs of U's columns are arbitrary and official checkpoints were trained
-    with its choice. The gradient is of the first-order expansion about it, U' = U + U dOmega: equal to that of the
-    decomposition, and finite where both variances are the same.
+    The value is LAPACK's, on the CPU, since the signs of U's columns are arbitrary and official checkpoints were
+    trained with its choice. The gradient is of the first-order expansion about it, U' = U + U dOmega: equal to that
+    of the decomposition, and finite where both variances are the same.
     """
     with torch.no_grad():
         u = torch.linalg.svd(covariance.detach().cpu())[0].to(covariance.device)

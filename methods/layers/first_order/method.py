@@ -29,8 +29,8 @@ CHUNK_PIXELS = 8 * 64 * 64
 class FirstOrderMethod(Method):
     """Reconstruction stage and streamed animation. ``nets`` has the official names of the networks.
 
-    A subclass fills ``nets`` with :attr:`detector_name`, ``generator`` and perhaps ``bg_predictor`` and ``avd_network``;
-    its config has ``loss``, ``train``, ``adapt_scale`` and ``multiple``.
+    A subclass fills ``nets`` with :attr:`detector_name`, ``generator`` and perhaps ``bg_predictor`` and
+    ``avd_network``; its config has ``loss``, ``train``, ``adapt_scale`` and ``multiple``.
     """
 
     detector_name: ClassVar[str]
@@ -90,7 +90,7 @@ class FirstOrderMethod(Method):
         t: TrainConfig = self.config.train
         views = detector_views(source, driving, t.detector_jitter, t.detector_background)
         nets: Any = self.nets
-        background = nets["bg_predictor"] if "bg_predictor" in nets else None
+        background = dict(nets.items()).get("bg_predictor")
         detector, generator = nets[self.detector_name], nets["generator"]
         return reconstruction_losses(
             detector, generator, background, self.config.loss, self.perceptual(), source, driving, views

@@ -17,7 +17,7 @@ _EPS = 1e-6
 
 @dataclass(frozen=True)
 class RandomTransform:
-    """T(p) = theta [p; 1] + sum_i weight_i d_i^2 ln(d_i + 1e-6), d_i the L1 distance to control point i [official code].
+    """T(p) = theta [p; 1] + sum_i weight_i d_i^2 ln(d_i + 1e-6), d_i the L1 distance to control point i [official].
 
     Attributes:
         theta: (B, 2, 3).
