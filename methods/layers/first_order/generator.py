@@ -55,23 +55,24 @@ class WarpGenerator(nn.Module):
         return features
 
     def _blend(self, skip: Tensor, flow: Flow, previous: Tensor | None = None) -> Tensor:
-        """The warped ``skip`` where visible, ``previous`` (nothing if None) where occluded."""
+        """The warped ``skip`` where visible, ``previous`` (nothing if None) where occluded; float32."""
         size = (skip.shape[2], skip.shape[3])
         grid = self.sampling.resize_flow(flow.flow, size)
         warped = self.sampling.warp(skip.expand(len(grid), -1, -1, -1), grid)
         occlusion = self.sampling.resize(flow.occlusion, size)
         if previous is None:
-            return (warped * occlusion).to(skip.dtype)
-        return (warped * occlusion + previous.float() * (1 - occlusion)).to(skip.dtype)
+            return warped * occlusion
+        return warped * occlusion + previous.float() * (1 - occlusion)
 
     def forward(self, features: list[Tensor], image: Tensor, flow: Flow) -> Tensor:
         """Source features (batch 1 or B, see :meth:`encode`), source image and flow -> (B, 3, H, W) in [0, 1]."""
-        out = self.bottleneck(self._blend(features[-1], flow))
+        dtype = self.final.weight.dtype
+        out = self.bottleneck(self._blend(features[-1], flow).to(dtype))
         for i, block in enumerate(self.up_blocks):
             if self.skips:
-                out = self._blend(features[-1 - i], flow, out)
+                out = self._blend(features[-1 - i], flow, out).to(dtype)
             out = block(out)
         if self.skips:
-            out = self._blend(features[0], flow, out)
+            out = self._blend(features[0], flow, out).to(dtype)
         out = torch.sigmoid(self.final(out)).float()
-        return self._blend(image.float(), flow, out) if self.skips else out
+        return self._blend(image, flow, out) if self.skips else out
