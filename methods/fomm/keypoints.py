@@ -28,7 +28,7 @@ class KeypointDetector(nn.Module):
         self.kp = nn.Conv2d(out, points, config.head_kernel)
         self.jacobian = nn.Conv2d(out, 4 * maps, config.head_kernel)
         nn.init.zeros_(self.jacobian.weight)
-        self.jacobian.bias.data = torch.tensor([1.0, 0.0, 0.0, 1.0] * maps)  # begins as the identity
+        self.jacobian.bias = nn.Parameter(torch.tensor([1.0, 0.0, 0.0, 1.0] * maps))  # begins as the identity
         self.down = AntiAlias(3, config.scale)
 
     def forward(self, image: Tensor) -> AffinePoints:

@@ -81,7 +81,8 @@ class FirstOrderMethod(Method):
 
     def padded(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Source and driving frames of a batch, padded to sides the networks take."""
-        box = Letterbox(*batch["source"].shape[2:], multiple=self.config.multiple)
+        height, width = batch["source"].shape[2:]
+        box = Letterbox(height, width, self.config.multiple)
         return box.pad(batch["source"]), box.pad(batch["driving"])
 
     def reconstruction_terms(self, batch: Batch) -> dict[str, Tensor]:
