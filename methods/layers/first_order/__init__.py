@@ -1,0 +1,1 @@
+"""What FOMM and MRAA share: local affine motion, flow network, warping generator, losses, animation, stages."""
