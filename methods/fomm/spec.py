@@ -28,8 +28,6 @@ QUICK = {
     "train.lr": 1e-3,
     "train.clip": 10.0,
     "train.jitter": 0.0,
-    "train.detector_jitter": 0.5,
-    "train.detector_background": 0.7,
 }
 TINY = QUICK | {
     "num_keypoints": 5,
@@ -56,8 +54,6 @@ STANDARD = {
     "train.batch": 16,
     "train.clip": 10.0,
     "train.jitter": 0.05,
-    "train.detector_jitter": 0.5,
-    "train.detector_background": 0.7,
 }
 
 SPEC = MethodSpec(

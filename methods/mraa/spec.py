@@ -31,8 +31,6 @@ QUICK = {
     "train.lr": 1e-3,
     "train.clip": 10.0,
     "train.jitter": 0.0,
-    "train.detector_jitter": 0.5,
-    "train.detector_background": 0.7,
     "avd.steps": 600,
     "avd.batch": 32,
     "avd.width": 64,
@@ -71,8 +69,6 @@ STANDARD = {
     "train.batch": 16,
     "train.clip": 10.0,
     "train.jitter": 0.05,
-    "train.detector_jitter": 0.5,
-    "train.detector_background": 0.7,
     "avd.steps": 3_000,
     "avd.batch": 128,
 }

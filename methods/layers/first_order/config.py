@@ -103,13 +103,6 @@ class TrainConfig(Group):
     jitter: Fraction = Field(
         default=0.1, description="brightness, contrast, saturation and hue jitter (official TaiChiHD)"
     )
-    detector_jitter: Fraction = Field(
-        default=0, description="strength of the colour changes of what the detector sees (ours)"
-    )
-    detector_background: Fraction = Field(
-        default=0,
-        description="probability that the detector sees what stands still before another video's scene (ours)",
-    )
 
 
 def multiple_of(detector: DetectorConfig, flow: FlowConfig, generator: GeneratorConfig) -> int:

@@ -20,16 +20,14 @@ def reconstruction_losses(
     perceptual: PerceptualLoss,
     source: Tensor,
     driving: Tensor,
-    views: tuple[Tensor, Tensor],
 ) -> dict[str, Tensor]:
     """Weighted terms on (B, 3, H, W) frames in [0, 1]; terms of weight 0 are left out.
 
     Args:
         detector: image -> :class:`methods.layers.first_order.affine.AffinePoints`.
         background: (source, driving) -> (B, 3, 3), or None.
-        views: what the detector sees in place of source and driving frame (ours; the frames themselves in the paper).
     """
-    points, moved = detector(views[0]), detector(views[1])
+    points, moved = detector(source), detector(driving)
     matrix = None if background is None else background(source, driving)
     flow_network = generator.flow
     flow = flow_network(flow_network.down(source), points, moved, matrix)
@@ -42,7 +40,7 @@ def reconstruction_losses(
     if config.equivariance_value or config.equivariance_matrix:
         transform = RandomTransform.draw(len(driving), driving.device)
         with torch.autocast(driving.device.type, enabled=False):
-            bent = transform.frame(views[1], generator.sampling)
+            bent = transform.frame(driving, generator.sampling)
         transformed = detector(bent)
         with torch.autocast(driving.device.type, enabled=False):
             value, frame = equivariance_losses(transform, moved, transformed, flow_network.axis_swap)

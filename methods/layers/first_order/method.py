@@ -14,7 +14,6 @@ from methods.base import AnimateOptions, Augment, Driving, Method, PairItem, Pla
 from methods.layers.first_order.animate import Animator, Networks, SourceState, encode_source
 from methods.layers.first_order.config import LossConfig, TrainConfig
 from methods.layers.first_order.losses import reconstruction_losses
-from methods.layers.first_order.views import detector_views
 from methods.layers.inference import InferenceCopies
 from methods.layers.letterbox import Letterbox
 from methods.layers.perceptual import PerceptualLoss, training_files
@@ -88,13 +87,11 @@ class FirstOrderMethod(Method):
     def reconstruction_terms(self, batch: Batch) -> dict[str, Tensor]:
         """Weighted loss terms of one step of :meth:`reconstruction_stage`."""
         source, driving = self.padded(batch)
-        t: TrainConfig = self.config.train
-        views = detector_views(source, driving, t.detector_jitter, t.detector_background)
         nets: Any = self.nets
         background = dict(nets.items()).get("bg_predictor")
         detector, generator = nets[self.detector_name], nets["generator"]
         return reconstruction_losses(
-            detector, generator, background, self.config.loss, self.perceptual(), source, driving, views
+            detector, generator, background, self.config.loss, self.perceptual(), source, driving
         )
 
     # -- animation -----------------------------------------------------------------------------------------------
