@@ -46,6 +46,7 @@ AKD_DRIVING = replace(
     "the driver's body wins it",
     needs=frozenset({"driving"}),
     headline=False,
+    flagged="it rewards the driver's body, not the target's, so a still photo can be nearer than the truth",
     claims=(),
 )
 AKD_TRUTH = replace(
@@ -57,6 +58,7 @@ AKD_TRUTH = replace(
     "judge's own error is part of it",
     needs=frozenset({"reference", "keypoints"}),
     headline=False,
+    flagged="where little moves, the judge's own error is larger than what a still photo misses",
     claims=(),
 )
 AKD_BOX_HEIGHT = replace(
