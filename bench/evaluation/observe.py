@@ -17,7 +17,6 @@ import numpy as np
 
 from bench.evaluation.base import Array, FramePair, shared
 from bench.evaluation.judges.base import FrameJudge, Judge
-from datasets.errors import StorageError
 from datasets.files import cache_root, sha256_of
 
 #: The file is started anew when it has grown beyond this.
@@ -82,7 +81,7 @@ class ObservationStore:
         try:
             row = self._connection().execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
             return None if row is None else np.load(io.BytesIO(row[0]), allow_pickle=False)
-        except (sqlite3.Error, ValueError, EOFError, OSError, StorageError):
+        except (sqlite3.Error, ValueError, EOFError, OSError):
             return None
 
     def put(self, key: str, answer: Array) -> None:
@@ -91,7 +90,7 @@ class ObservationStore:
         np.save(buffer, answer, allow_pickle=False)
         try:
             self._connection().execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, buffer.getvalue()))
-        except (sqlite3.Error, OSError, StorageError):
+        except (sqlite3.Error, OSError):
             self._usable = False
 
     def _connection(self) -> sqlite3.Connection:
@@ -101,8 +100,9 @@ class ObservationStore:
         if not hasattr(self._local, "connection"):
             try:
                 self._local.connection = self._open()
-            except sqlite3.DatabaseError:
-                self._path.unlink(missing_ok=True)  # damaged: it is only a cache
+            except sqlite3.DatabaseError as error:
+                if not isinstance(error, sqlite3.OperationalError):  # damaged, not merely locked or out of reach
+                    self._path.unlink(missing_ok=True)
                 self._usable = False
                 raise
         connection: sqlite3.Connection = self._local.connection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,19 @@ def test_the_store_gives_back_the_very_array_and_survives_damage(tmp_path: Path)
     assert broken.get("key") is None
     broken.put("key", array)  # nothing is kept, and nothing fails
     assert ObservationStore(tmp_path / "answers.sqlite3" / "below a file").get("key") is None
+
+
+def test_a_store_that_is_merely_locked_keeps_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "answers.sqlite3"
+    ObservationStore(path).put("key", np.ones(3))
+
+    def locked(*args, **kwargs):
+        raise sqlite3.OperationalError("database is locked")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite3, "connect", locked)
+        assert ObservationStore(path).get("key") is None
+    assert path.is_file() and ObservationStore(path).get("key") is not None
 
 
 def test_values_by_frame_and_parts_are_written_with_checksums(tmp_path: Path) -> None:
