@@ -177,7 +177,8 @@ class RegionToWhole(Method):
             background = background_of(frames, (labels > 0)[:, None].float())
         with torch.no_grad(), torch.autocast(frames.device.type, enabled=False):
             known = Source.of(view.enter(frames[:1]) * 2 - 1, layout)
-            return SourceState(view, known, self._copies.get(self.nets["layout"]).encode(layout), background)
+            network: Any = self._copies.get(self.nets["layout"])
+            return SourceState(view, known, network.encode(layout), background)
 
     def animate(self, state: SourceState, driving: Driving, options: AnimateOptions) -> Iterator[Tensor]:
         """Stream generated frames (n, 3, H, W), each made from the two before it.
