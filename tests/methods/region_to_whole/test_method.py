@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +13,14 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from bench.config import build_config
+from bench.generate import photo_of
+from bench.inputs import Opening, open_source
 from bench.players import Players
 from bench.sampling import Batches, make_items
 from bench.testing.world import ToyWorld
+from datasets.annotations import write_annotations
 from datasets.errors import MissingInputError, UsageError
+from datasets.video_write import write_frames
 from methods.base import PRESETS, AnimateOptions, StepInfo
 from methods.region_to_whole.config import NetworkConfig, RegionToWholeConfig, WholeConfig
 from methods.region_to_whole.inputs import draw_pose
@@ -436,3 +442,17 @@ def _held(stream: Any) -> int:
     rollout = stream.gi_frame.f_locals["rollout"]
     parts = (rollout._layouts, rollout._regions, rollout._whole)
     return sum(len(v.kept) for part in parts for v in vars(part).values() if isinstance(v, Memory))
+
+
+# -- what the photo brings along ---------------------------------------------------------------------------------
+def test_the_engine_gives_what_the_card_uses_where_the_data_have_it(world: ToyWorld, tmp_path: Path) -> None:
+    pair = world.pairs("cross-animation@1").pairs[0]
+    trial = world.open("cross-animation@1", pair)
+    assert set(photo_of(trial, SPEC).annotations) == SPEC.needs | SPEC.uses
+    bare = replace(trial.source, annotations={"keypoints": trial.source.annotations["keypoints"]})
+    assert set(photo_of(replace(trial, source=bare), SPEC).annotations) == {"keypoints"}
+    write_frames(tmp_path / "photo", [trial.source.rgb[0]])
+    for kind in ("keypoints", "parsing6", "iuv"):
+        write_annotations(tmp_path / "notes", kind, trial.source.annotations[kind])
+    opened = open_source(str(tmp_path / "photo" / "000000.png"), Opening(32, SPEC.needs, SPEC.uses), tmp_path / "notes")
+    assert set(opened.annotations) == {"keypoints", "parsing6"}
