@@ -28,7 +28,7 @@ from methods.region_to_whole.inputs import (
     read_layout,
 )
 from methods.region_to_whole.losses import FeatureLoss
-from methods.region_to_whole.networks import LayoutNetwork, RegionNetwork, WholeNetwork
+from methods.region_to_whole.networks import LayoutNetwork, RegionNetwork, WholeNetwork, initialise, initialise_plain
 from methods.region_to_whole.rollout import PersonRollout, Source
 from methods.region_to_whole.training import Stages, read_sequence, view_of
 
@@ -81,7 +81,10 @@ class RegionToWhole(Method):
             for i in range(c.judge.temporal_scales if c.whole.temporal else 0):
                 self.nets[f"temporal_judge_{i}"] = self._judge(9)
         for net in self.nets.values():
-            net.apply(_initialise)
+            net.apply(initialise)
+        for name, part in (("layout", c.layout), ("region", c.region), ("whole", c.whole)):
+            if name in self.nets and part.network.norm == "none":
+                initialise_plain(self.nets[name])
         self._copies = InferenceCopies()
         self._features: FeatureLoss | None = None
 
@@ -217,14 +220,3 @@ class RegionToWhole(Method):
             image = (compose(foreground, mask, scene) + 1) / 2
             made.append(view.leave(image.clamp(0, 1), around))
         return torch.cat(made)
-
-
-def _initialise(module: torch.nn.Module) -> None:
-    """Weights N(0, 0.02), scales of norms N(1, 0.02), biases 0 (vid2vid)."""
-    weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
-    if isinstance(module, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
-        torch.nn.init.normal_(module.weight, 0.0, 0.02)
-    elif isinstance(weight, torch.nn.Parameter) and weight.ndim == 1:
-        torch.nn.init.normal_(weight, 1.0, 0.02)
-    if isinstance(bias, torch.nn.Parameter):
-        torch.nn.init.zeros_(bias)

@@ -173,7 +173,8 @@ class RegionNetwork(nn.Module):
         """
         shape = self.mask(_like(self, mask))
         texture = self.texture(_like(self, torch.cat([previous[1], previous[0], source], 1)))
-        made = self.image(shape[-1] + texture[-1], shape[:-1] if self.skips else ())["image"]
+        both = added(shape, texture)
+        made = self.image(both[-1], both[:-1] if self.skips else ())["image"]
         return cut(made.tanh(), mask)
 
 
@@ -244,3 +245,33 @@ def refine(made: Mapping[str, Tensor], previous: Tensor | None) -> Tensor:
 def fold(layout: Tensor) -> Tensor:
     """Region masks of (B, 6, H, W) layouts folded into the batch: (5B, 1, H, W)."""
     return layout[:, 1:].reshape(-1, 1, *layout.shape[-2:])
+
+
+def initialise(module: nn.Module) -> None:
+    """Weights N(0, 0.02), scales of norms N(1, 0.02), biases 0 (vid2vid)."""
+    weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+    elif isinstance(weight, nn.Parameter) and weight.ndim == 1:
+        nn.init.normal_(weight, 1.0, 0.02)
+    if isinstance(bias, nn.Parameter):
+        nn.init.zeros_(bias)
+
+
+def initialise_plain(network: nn.Module) -> None:
+    """For generators without norms, whose signal vid2vid's small weights would lose (ours).
+
+    He et al. 2015, but heads stay small, and the last convolution of a residual block begins at 0.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            taps = module.weight[0, 0].numel() / (
+                module.stride[0] ** 2 if isinstance(module, nn.ConvTranspose2d) else 1
+            )
+            nn.init.normal_(module.weight, 0.0, (2.0 / (module.in_channels * taps)) ** 0.5)
+    for module in network.modules():
+        if isinstance(module, ResnetBlock):
+            nn.init.zeros_(module.layers[3].weight)  # type: ignore[arg-type]
+        if isinstance(module, Decoder):
+            for head in module.heads.values():
+                nn.init.normal_(head.weight, 0.0, 0.02)  # type: ignore[arg-type]

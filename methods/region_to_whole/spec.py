@@ -20,6 +20,8 @@ QUICK: dict[str, object] = {
     "region.network.width": 12,
     "region.network.downs": 3,
     "region.network.max_width": 96,
+    "region.network.norm": "none",
+    "whole.network.norm": "none",
     "judge.width": 16,
     "judge.layers": 2,
     "judge.scales": 1,
