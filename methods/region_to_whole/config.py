@@ -163,6 +163,7 @@ class RegionConfig(_Config):
     gam_pixels: Count = Field(
         default=1, description="of a row or column that it counts for the person's box (ours; 1: as printed)"
     )
+    residual: bool = Field(default=False, description="make the change of the source region's mean colour (ours)")
     reconstruction: Weight = Field(default=10, description="L1 (paper 4.1)")
     perceptual: Weight = Field(default=10, description="content and style together (paper 4.1)")
     adversarial: Weight = Field(default=1, description="(eq. 9)")
@@ -180,6 +181,7 @@ class WholeConfig(_Config):
         default=True, description="texture alignment (eq. 12, 13); False: the features are added as they lie"
     )
     temperature: float = Field(default=1.0, gt=0, description="of the affinity's softmax (1: eq. 12 as printed)")
+    residual: bool = Field(default=False, description="make the change of the sum of the regions (ours)")
     flow_scale: float = Field(default=20.0, gt=0, description="pixels of a flow output of 1 (vid2vid)")
     predicted_layout: Fraction = Field(
         default=0.0,

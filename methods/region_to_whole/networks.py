@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from methods.layers.blocks import InstanceNorm, NormFactory
 from methods.region_to_whole.config import LayoutConfig, NetworkConfig, RegionConfig, WholeConfig
 from methods.region_to_whole.flow import warp_previous
-from methods.region_to_whole.inputs import CLASSES, cut
+from methods.region_to_whole.inputs import CLASSES, EMPTY, cut
 
 #: Feature maps of an encoder, full resolution first.
 Levels = Sequence[Tensor]
@@ -158,7 +158,7 @@ class RegionNetwork(nn.Module):
     def __init__(self, config: RegionConfig) -> None:
         super().__init__()
         net = config.network
-        self.skips = net.skips
+        self.skips, self.residual = net.skips, config.residual
         self.mask = Encoder(1, net)
         self.texture = Encoder(3 * (PREVIOUS + 1), net)
         self.image = Decoder({"image": 3}, net)
@@ -175,7 +175,8 @@ class RegionNetwork(nn.Module):
         texture = self.texture(_like(self, torch.cat([previous[1], previous[0], source], 1)))
         both = added(shape, texture)
         made = self.image(both[-1], both[:-1] if self.skips else ())["image"]
-        return cut(made.tanh(), mask)
+        base = mean_colour(source) if self.residual else None
+        return cut(_tone(made, base), mask)
 
 
 class WholeNetwork(nn.Module):
@@ -185,7 +186,7 @@ class WholeNetwork(nn.Module):
         super().__init__()
         net = config.network
         self.scale, self.skips = config.flow_scale, net.skips
-        self.tam, self.temperature = config.tam, config.temperature
+        self.tam, self.temperature, self.residual = config.tam, config.temperature, config.residual
         self.source = Encoder(3, net)
         self.coarse = Encoder(3 * (PREVIOUS + 1), net)
         self.pose = Encoder((CLASSES + 3) * POSES, net)
@@ -211,8 +212,19 @@ class WholeNetwork(nn.Module):
         fused = f3[-1] + (align_texture(f1, f2[-1], self.temperature) if self.tam else f1 + f2[-1])
         decoded = self.motion(driven[-1], skips)
         mask = decoded.pop("mask").sigmoid()
-        raw = self.foreground(fused, skips)["image"].tanh()
+        raw = _tone(self.foreground(fused, skips)["image"], coarse[:, -3:] if self.residual else None)
         return {"raw": raw, "mask": mask, **_motion(decoded, self.scale)}
+
+
+def _tone(made: Tensor, base: Tensor | None) -> Tensor:
+    """A head's output as colours in [-1, 1]; with a base as its change, which the losses hold in that range."""
+    return made.tanh() if base is None else base + 2 * made.tanh()
+
+
+def mean_colour(regions: Tensor) -> Tensor:
+    """Mean of (B, 3, H, W) in [-1, 1] where it is not -1: (B, 3, 1, 1); 0 where it is -1 everywhere."""
+    there = (regions.amax(1, keepdim=True) > EMPTY).float()
+    return (regions * there).sum((2, 3), keepdim=True) / there.sum((2, 3), keepdim=True).clamp(min=1)
 
 
 def align_texture(source: Tensor, target: Tensor, temperature: float) -> Tensor:
@@ -261,7 +273,7 @@ def initialise(module: nn.Module) -> None:
 def initialise_plain(network: nn.Module) -> None:
     """For generators without norms, whose signal vid2vid's small weights would lose (ours).
 
-    He et al. 2015, but heads stay small, and the last convolution of a residual block begins at 0.
+    He et al. 2015, but heads and the last convolution of a residual block begin at 0.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
@@ -274,4 +286,4 @@ def initialise_plain(network: nn.Module) -> None:
             nn.init.zeros_(module.layers[3].weight)  # type: ignore[arg-type]
         if isinstance(module, Decoder):
             for head in module.heads.values():
-                nn.init.normal_(head.weight, 0.0, 0.02)  # type: ignore[arg-type]
+                nn.init.zeros_(head.weight)  # type: ignore[arg-type]

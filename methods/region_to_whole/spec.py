@@ -40,6 +40,8 @@ QUICK: dict[str, object] = {
     "layout.steps": 300,
     "region.batch": 1,
     "region.adversarial": 0.1,
+    "region.residual": True,
+    "whole.residual": True,
     "region.gam_pixels": 2,
     "region.steps": 300,
     "whole.flow_scale": 5.0,
