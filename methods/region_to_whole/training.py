@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,10 @@ from methods.region_to_whole.networks import fold
 from methods.region_to_whole.rollout import LayoutRollout, RegionRollout, Source, WholeRollout
 
 Terms = dict[str, Tensor]
+#: Condition, made and real images of one discriminator.
+Given = tuple[Tensor, Tensor, Tensor]
+#: Of one update: the generator's terms, and the discriminators' loss, to be computed after the generator's step.
+Round = tuple[Terms, Callable[[], Tensor] | None]
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,7 @@ class Stages:
         return Adversary(self.nets[judge], self.config.judge.kind, weight, matching) if judge in self.nets else None
 
     # -- layout --------------------------------------------------------------------------------------------------
-    def _layout(self, sequence: Sequence) -> Iterator[tuple[Terms, Any]]:
+    def _layout(self, sequence: Sequence) -> Iterator[Round]:
         """Eq. 2: likelihood of raw and final layouts, flow, adversarial under the pose (C2F-FWN's losses)."""
         c, net = self.config.layout, self.nets["layout"]
         adversary = self._adversary("layout_judge", c.adversarial, c.matching)
@@ -160,15 +164,11 @@ class Stages:
             if any(t > 0 for t in chunk):  # else the final layout is the raw one
                 terms["raw"] = c.likelihood * likelihood(torch.cat([m["raw"] for m in made]), labels)
             terms |= self._flow(c, sequence, chunk, made, lambda t: sequence.layouts[:, t])
-            judged = None
-            if adversary is not None:
-                given = (_stack(sequence.poses, chunk), final, _stack(sequence.layouts, chunk))
-                terms |= adversary.generator(*given)
-                judged = _later(adversary, given)
-            yield terms, judged
+            given = (_stack(sequence.poses, chunk), final, _stack(sequence.layouts, chunk))
+            yield _against(terms, [(adversary, "adversarial", given)] if adversary is not None else [])
 
     # -- regions -------------------------------------------------------------------------------------------------
-    def _region(self, sequence: Sequence) -> Iterator[tuple[Terms, Any]]:
+    def _region(self, sequence: Sequence) -> Iterator[Round]:
         """Eq. 5-10 under the true layouts. The mean over regions stands for their sum: Adam steps are the same."""
         c, features = self.config.region, self.features
         assert features is not None
@@ -181,12 +181,8 @@ class Stages:
             terms = {"reconstruction": c.reconstruction * F.l1_loss(made, true)}
             if c.perceptual:
                 terms["perceptual"] = c.perceptual * features(made, true)
-            judged = None
-            if adversary is not None:
-                given = (fold(layouts), made, true)
-                terms |= adversary.generator(*given)
-                judged = _later(adversary, given)
-            yield terms, judged
+            given = (fold(layouts), made, true)
+            yield _against(terms, [(adversary, "adversarial", given)] if adversary is not None else [])
 
     # -- whole ---------------------------------------------------------------------------------------------------
     def _layouts_for_whole(self, sequence: Sequence) -> Tensor:
@@ -200,7 +196,7 @@ class Stages:
             made = [harden(rollout.step(pose, features)["final"]) for pose in sequence.poses.unbind(1)]
         return torch.stack(made, 1)
 
-    def _whole(self, sequence: Sequence) -> Iterator[tuple[Terms, Any]]:
+    def _whole(self, sequence: Sequence) -> Iterator[Round]:
         """Eq. 11-15 on the frozen Region GAN's output."""
         layouts = self._layouts_for_whole(sequence)
         regions = RegionRollout(self.nets["region"], sequence.source, self.config.region)
@@ -218,10 +214,8 @@ class Stages:
             images = [compose(m["final"], m["mask"], backgrounds[:, t]) for m, t in zip(made, chunk, strict=True)]
             terms = self._whole_terms(sequence, chunk, made, images, backgrounds)
             judges = self._judges(sequence, layouts, chunk, [*shown, *images])
-            for adversary, name, given in judges:
-                terms |= adversary.generator(*given, name=name)
             shown += [image.detach() for image in images]
-            yield terms, _all_later(judges) if judges else None
+            yield _against(terms, judges)
 
     def _whole_terms(
         self, sequence: Sequence, chunk: range, made: list[dict[str, Tensor]], images: list[Tensor], backgrounds: Tensor
@@ -247,7 +241,7 @@ class Stages:
 
     def _judges(
         self, sequence: Sequence, layouts: Tensor, chunk: range, shown: list[Tensor]
-    ) -> list[tuple[Adversary, str, tuple[Tensor, Tensor, Tensor]]]:
+    ) -> list[tuple[Adversary, str, Given]]:
         """Each discriminator that takes part in this update, its term's name, and (condition, made, real)."""
         c, size = self.config.whole, self.config.judge.face_size
         made, real = torch.cat([shown[t] for t in chunk]), _stack(sequence.frames, chunk)
@@ -284,10 +278,10 @@ def _stack(by_frame: Tensor, chunk: range) -> Tensor:
     return by_frame[:, chunk.start : chunk.stop].transpose(0, 1).flatten(0, 1)
 
 
-def _later(adversary: Adversary, given: tuple[Tensor, Tensor, Tensor]) -> Any:
-    """The discriminator's loss, to be computed after the generator's step."""
-    return lambda: adversary.discriminator(*given)
-
-
-def _all_later(judges: list[tuple[Adversary, str, tuple[Tensor, Tensor, Tensor]]]) -> Any:
-    return lambda: torch.stack([adversary.discriminator(*given) for adversary, _, given in judges]).sum()
+def _against(terms: Terms, judges: list[tuple[Adversary, str, Given]]) -> Round:
+    """The generator's terms with those against each discriminator, and the sum of the discriminators' losses."""
+    for adversary, name, given in judges:
+        terms |= adversary.generator(*given, name=name)
+    if not judges:
+        return terms, None
+    return terms, lambda: torch.stack([adversary.discriminator(*given) for adversary, _, given in judges]).sum()

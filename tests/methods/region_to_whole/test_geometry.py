@@ -24,7 +24,7 @@ from methods.region_to_whole.inputs import (
     six_classes,
     sum_regions,
 )
-from methods.region_to_whole.networks import align_texture, refine
+from methods.region_to_whole.networks import align_texture, mean_colour, refine
 
 LIMITS = (0.2, 5.0)
 
@@ -272,3 +272,12 @@ def test_occluded_pixels_teach_nothing() -> None:
     flow, known = backward_flow(forward, occluded)
     assert known[0, 0].tolist() == [[0, 1, 1, 1]] * 2 + [[0, 0, 0, 0]] + [[0, 1, 1, 1]]
     assert torch.equal(flow[0, 0][known[0, 0] > 0], torch.full((9,), -1.0))
+
+
+# -- colours -----------------------------------------------------------------------------------------------------
+def test_mean_colour_is_of_what_is_there() -> None:
+    regions = torch.full((2, 3, 8, 8), -1.0)
+    regions[0, :, 2:4, 2:6] = torch.tensor([0.5, -1.0, 0.25])[:, None, None]
+    found = mean_colour(regions)
+    torch.testing.assert_close(found[0].flatten(), torch.tensor([0.5, -1.0, 0.25]))
+    assert found[1].abs().sum() == 0

@@ -23,11 +23,11 @@ from datasets.errors import MissingInputError, UsageError
 from datasets.video_write import write_frames
 from methods.base import PRESETS, AnimateOptions, StepInfo
 from methods.region_to_whole.config import NetworkConfig, RegionToWholeConfig, WholeConfig
-from methods.region_to_whole.inputs import draw_pose
+from methods.region_to_whole.inputs import cut, draw_pose, sum_regions
 from methods.region_to_whole.losses import Adversary, FeatureLoss, head_crops, likelihood, triples
 from methods.region_to_whole.method import RegionToWhole
-from methods.region_to_whole.networks import RegionNetwork
-from methods.region_to_whole.rollout import Memory, PersonRollout
+from methods.region_to_whole.networks import RegionNetwork, fold, mean_colour
+from methods.region_to_whole.rollout import Memory, PersonRollout, RegionRollout, WholeRollout
 from methods.region_to_whole.spec import SPEC
 from methods.region_to_whole.training import read_sequence
 
@@ -111,6 +111,22 @@ def test_outside_a_region_stays_background() -> None:
     made = network(mask, torch.rand(5, 3, 32, 32), [torch.zeros(5, 3, 32, 32)] * 2)
     assert torch.equal(made.masked_select(mask == 0), torch.full_like(made.masked_select(mask == 0), -1.0))
     assert (made[1, :, 8:20, 4:20] > -1).all()
+
+
+def test_residual_networks_begin_with_the_colours_they_get(world: ToyWorld) -> None:
+    """Under ``quick`` and ``tiny``: untrained, a region is the source region's mean colour, the person their sum."""
+    method = build()
+    method.nets.eval()
+    with torch.inference_mode():
+        state = method.encode(photo(world))
+        regions = RegionRollout(method.nets["region"], state.source, method.config.region)
+        made = regions.step(state.source.layout)
+        torch.testing.assert_close(
+            made, cut(mean_colour(state.source.regions).expand_as(made), fold(state.source.layout))
+        )
+        whole = WholeRollout(method.nets["whole"], regions, state.source)
+        person = whole.step(torch.zeros_like(state.source.foreground), state.source.layout, made)["raw"]
+    torch.testing.assert_close(person, sum_regions(made))
 
 
 @pytest.mark.parametrize("norm", ["batch", "instance", "group", "none"])
