@@ -7,6 +7,6 @@ cd "$(dirname "$0")/../../.."
 build=${1:-$(mktemp -d)}
 export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 bench train --method region-to-whole --dataset synthetic --preset quick --runs "$build" --track none --precision bf16 \
-  --set 'init=""' --set train.lr=1e-3 --set layout.steps=3500 --set region.steps=3500 --set whole.steps=3500
+  --set 'init=""' --set train.lr=1e-3 --set layout.steps=6000 --set region.steps=3000 --set whole.steps=3500
 python -m bench.export_weights "$build"/synthetic/region-to-whole/quick-*/checkpoints/best.pt \
   methods/region_to_whole/checkpoints/quick.safetensors
