@@ -69,5 +69,6 @@ SPEC = MethodSpec(
     "definition and were not compared with the official code here; no adversarial fine-tuning",
     modes={"standard": "abs/drv", "relative": "rel/src"},
     presets={"paper": {}, "standard": STANDARD, "quick": QUICK, "tiny": TINY},
+    scratch={"init": ""},
     official_checkpoints=True,
 )

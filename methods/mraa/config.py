@@ -81,6 +81,9 @@ class MRAAConfig(Group):
     loss: LossConfig = LossConfig()
     train: MRAATrainConfig = MRAATrainConfig()
     avd: AVDConfig = AVDConfig()
+    init: str = Field(
+        default="", pattern=r"^[a-z0-9-]*$", description="shipped checkpoint that training begins from, or empty (ours)"
+    )
 
     @property
     def multiple(self) -> int:

@@ -91,5 +91,6 @@ SPEC = MethodSpec(
         "k5": Variant("K = 5", {"num_regions": 5}),
         "k20": Variant("K = 20", {"num_regions": 20}),
     },
+    scratch={"init": ""},
     official_checkpoints=True,
 )

@@ -125,8 +125,8 @@ def movement_scale(source: AffinePoints, initial: AffinePoints) -> float:
 def relative_points(source: AffinePoints, driving: AffinePoints, initial: AffinePoints, scale: float) -> AffinePoints:
     """Motion since the first driving frame, applied to the source (FOMM section 3.3).
 
-    Positions: (p_D - p_D0) ``scale`` + p_S; frames: A_D A_D0^-1 A_S; covariances of those frames where points have any.
+    Positions: (p_D - p_D0) ``scale`` + p_S; frames: A_D A_D0^-1 A_S; covariances (where points have any) stay those of
+    the driving frame, so that MRAA's heat maps keep its extent [official code].
     """
     value = (driving.value - initial.value) * scale + source.value
-    matrix = driving.matrix @ inverse(initial.matrix) @ source.matrix
-    return AffinePoints(value, matrix, None if driving.covariance is None else matrix @ matrix.mT)
+    return AffinePoints(value, driving.matrix @ inverse(initial.matrix) @ source.matrix, driving.covariance)
