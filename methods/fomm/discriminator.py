@@ -14,7 +14,7 @@ from methods.layers.grids import gaussian_maps
 
 
 class _Block(nn.Module):
-    """conv 4x4 without padding -> instance normalisation (not in the first) -> leaky ReLU -> pooling (not in the last)."""
+    """conv 4x4 without padding -> instance norm (not in the first) -> leaky ReLU -> pooling (not in the last)."""
 
     def __init__(self, cin: int, cout: int, norm: bool, pool: bool) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Discriminator(nn.Module):
         self.discs = nn.ModuleDict({"1": _Patches(config, 3 + points)})  # one scale, under its official name
 
     def forward(self, image: Tensor, points: AffinePoints) -> list[list[Tensor]]:
-        """(B, 3, H, W) in [0, 1] -> of the one scale, feature maps and, last, logits. No gradient reaches ``points``."""
+        """(B, 3, H, W) in [0, 1] -> of the one scale, feature maps with the logits last. ``points`` get no gradient."""
         size = (image.shape[2], image.shape[3])
         heat = gaussian_maps(points.value.detach(), size, self._variance)
         return [self.discs["1"](torch.cat([image, heat.to(image.dtype)], dim=1))]

@@ -14,10 +14,10 @@ from methods.base import Player, Stage, StepInfo, Update
 from methods.fomm import spec
 from methods.fomm.config import FOMMConfig
 from methods.fomm.discriminator import Discriminator
-from methods.fomm.keypoints import KeypointDetector
 from methods.layers.adversarial import discriminator_loss, feature_matching, generator_loss
 from methods.layers.first_order.flow import FlowNetwork
 from methods.layers.first_order.generator import WarpGenerator
+from methods.layers.first_order.keypoints import KeypointDetector
 from methods.layers.first_order.losses import Reconstruction
 from methods.layers.first_order.method import FirstOrderMethod
 from methods.layers.first_order.sampling import Sampling
