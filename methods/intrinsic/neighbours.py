@@ -11,7 +11,7 @@ import numpy as np
 from datasets.base import Array
 
 #: Frames smaller than this are enlarged for DIS, pixels of the longer side: on fewer it has too little to hold on to.
-LEAST_SIDE = 256
+LEAST_SIDE = 192
 
 
 @contextmanager

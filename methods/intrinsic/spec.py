@@ -25,6 +25,7 @@ QUICK = {
     "discriminator.layers": 2,
     "discriminator.block_expansion": 16,
     "sampling.gap": 8,
+    "sampling.per_clip": 12,
     "sampling.source": "any",
     "loss.network": "random-features",
     "loss.scales": [1.0, 0.5, 0.25],
