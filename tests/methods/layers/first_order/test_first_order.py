@@ -102,6 +102,13 @@ def test_relative_motion_is_none_for_a_still_driver_and_scales() -> None:
     torch.testing.assert_close(relative_points(source, shifted, initial, 3.0).value, source.value + 0.3)
 
 
+def test_relative_motion_keeps_the_extent_of_the_driving_regions() -> None:
+    """As the official MRAA does: its heat maps are of the driving frame's covariance."""
+    covariance = torch.rand(1, 4, 2, 2)
+    points = [AffinePoints(p.value, p.matrix, covariance * i) for i, p in enumerate(map(random_points, (1, 1, 1)))]
+    assert torch.equal(relative_points(points[0], points[1], points[2], 1.0).covariance, covariance)  # type: ignore[arg-type]
+
+
 def test_movement_scale_is_the_root_of_the_hull_areas() -> None:
     square = torch.tensor([[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]])
     frames = torch.eye(2).expand(1, 4, 2, 2)
