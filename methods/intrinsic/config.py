@@ -103,8 +103,13 @@ class IntrinsicTrainConfig(Group):
     milestones: tuple[int, ...] = Field(default=(60, 90), description="epochs at which lr falls to a tenth (paper 4.1)")
     lr: Rate = Field(default=2e-4, description="RAdam's learning rate (paper 4.1)")
     discriminator_lr: Rate = Field(default=2e-4, description="the discriminator's (paper 4.1 names one rate)")
-    momentum: Fraction = Field(
-        default=0.5, lt=1, description="RAdam's first beta (FOMM's and pix2pixHD's; the paper gives none)"
+    beta1: Fraction = Field(
+        default=0.5, lt=1, description="RAdam's decay of the mean (FOMM's and pix2pixHD's; the paper gives none)"
+    )
+    beta2: Fraction = Field(
+        default=0.999,
+        lt=1,
+        description="RAdam's decay of the variance (torch's default); its warm-up lasts about 2 / (1 - beta2) steps",
     )
     clip: Weight = Field(default=0, description="largest gradient entry of each network; 0 = no clipping (ours)")
 

@@ -52,7 +52,7 @@ class Intrinsic(FirstOrderMethod):
         milestones = tuple(t.steps * m // t.epochs for m in t.milestones)
 
         def player(nets: tuple[str, ...], lr: float) -> Player:
-            betas = (t.momentum, 0.999)
+            betas = (t.beta1, t.beta2)
             return Player(nets, lr, betas, optimizer="radam", milestones=milestones, clip_norm=t.clip or None)
 
         players = {"generator": player(("generator", "kp_detector"), t.lr)}

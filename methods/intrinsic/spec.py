@@ -30,8 +30,10 @@ QUICK = {
     "loss.network": "random-features",
     "loss.scales": [1.0, 0.5, 0.25],
     "loss.l1": 20.0,
+    "loss.style": 25.0,
     "loss.adversarial": 0.2,
     "train.steps": 1_400,
+    "train.beta2": 0.99,  # a warm-up of 200 steps instead of 2,000
     "train.batch": 8,
     "train.lr": 1e-3,
     "train.clip": 10.0,
@@ -65,6 +67,7 @@ STANDARD = {
     "sampling.gap": 30,
     "loss.network": "random-features",
     "loss.scales": [1.0, 0.5, 0.25, 0.125],
+    "loss.style": 25.0,
     "train.steps": 30_000,
     "train.clip": 10.0,
 }
