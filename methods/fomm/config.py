@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from methods.layers.config import Count, Group, Weight
 from methods.layers.first_order.config import (
-    Count,
     DetectorConfig,
     FlowConfig,
     GeneratorConfig,
-    Group,
     LossConfig,
     TrainConfig,
-    Weight,
     multiple_of,
 )
 

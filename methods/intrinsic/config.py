@@ -6,19 +6,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from methods.layers.first_order.config import (
-    Count,
-    DetectorConfig,
-    FlowConfig,
-    Fraction,
-    GeneratorConfig,
-    Group,
-    LossConfig,
-    Rate,
-    Scale,
-    Weight,
-    multiple_of,
-)
+from methods.layers.config import Count, Fraction, Group, Rate, Scale, Weight
+from methods.layers.first_order.config import DetectorConfig, FlowConfig, GeneratorConfig, LossConfig, multiple_of
 
 
 class FusionConfig(GeneratorConfig):

@@ -6,17 +6,13 @@ from typing import Literal
 
 from pydantic import Field
 
+from methods.layers.config import Count, Fraction, Group, Rate, Weight
 from methods.layers.first_order.config import (
-    Count,
     DetectorConfig,
     FlowConfig,
-    Fraction,
     GeneratorConfig,
-    Group,
     LossConfig,
-    Rate,
     TrainConfig,
-    Weight,
     multiple_of,
 )
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from methods.layers.grids import axis, coordinate_grid, gaussian_maps
+from methods.layers.hull import hull_scale
 
 
 @dataclass(frozen=True)
@@ -104,22 +105,9 @@ def affine_grids(
     return torch.cat([first, moved], dim=1)
 
 
-def hull_area(points: Tensor) -> float:
-    """Area of the convex hull of (N, 2) points; 0 where they lie on a line or are too few."""
-    from scipy.spatial import ConvexHull, QhullError
-
-    if len(points) < 3:
-        return 0.0
-    try:
-        return float(ConvexHull(points.detach().cpu().double().numpy()).volume)
-    except QhullError:
-        return 0.0
-
-
 def movement_scale(source: AffinePoints, initial: AffinePoints) -> float:
     """sqrt(hull area of the source / of the first driving frame), of batch entry 0; 1 where one is degenerate."""
-    a, b = hull_area(source.value[0]), hull_area(initial.value[0])
-    return (a / b) ** 0.5 if a > 0 and b > 0 else 1.0
+    return hull_scale(source.value[0], initial.value[0])
 
 
 def relative_points(source: AffinePoints, driving: AffinePoints, initial: AffinePoints, scale: float) -> AffinePoints:

@@ -10,7 +10,6 @@ from methods.layers.first_order.affine import (
     AffinePoints,
     affine_grids,
     heat_maps,
-    hull_area,
     movement_scale,
     relative_points,
     soft_argmax,
@@ -23,6 +22,7 @@ from methods.layers.first_order.generator import WarpGenerator
 from methods.layers.first_order.sampling import Sampling
 from methods.layers.first_order.transform import RandomTransform, equivariance_losses
 from methods.layers.grids import coordinate_grid
+from methods.layers.hull import hull_area
 
 MATRIX = torch.tensor([[1.2, 0.3], [-0.2, 0.9]])
 OFFSET = torch.tensor([0.1, -0.05])
