@@ -94,7 +94,8 @@ class Intrinsic(FirstOrderMethod):
         weights, nets = self.config.loss, self.nets
         generator: Any = nets["generator"]
         content, style = feature_losses(self.perceptual(), made.prediction, driving)
-        terms = {"perceptual": weights.perceptual * content, "style": weights.style * style}
+        weighted = {"perceptual": weights.perceptual * content, "style": weights.style * style}
+        terms = {name: term for name, term in weighted.items() if getattr(weights, name)}
         if weights.l1:
             terms["l1"] = weights.l1 * F.l1_loss(made.prediction, driving)
         if "discriminator" in nets:
