@@ -15,6 +15,11 @@ class FusionConfig(GeneratorConfig):
 
     num_bottleneck_blocks: Count = Field(default=9, description="residual blocks at the base scale (pix2pixHD)")
     stage_blocks: Count = Field(default=3, description="residual blocks at each finer scale (pix2pixHD's enhancers)")
+    norm: Literal["batch", "instance"] = Field(
+        default="batch",
+        description="FOMM's; pix2pixHD's instance normalisation takes the photo's mean colours away, and nothing "
+        "else carries them to the frame",
+    )
     multi_scale: bool = Field(
         default=True, description="warped features at every scale (paper MS); False: at the base scale only (SS4x)"
     )

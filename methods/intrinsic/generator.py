@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.intrinsic.config import FusionConfig
-from methods.layers.blocks import InstanceNorm, ResBlock, SameBlock
+from methods.layers.blocks import InstanceNorm, NormFactory, ResBlock, SameBlock
 from methods.layers.first_order.flow import Flow, FlowNetwork
 from methods.layers.first_order.generator import WarpGenerator
 from methods.layers.first_order.sampling import Sampling
@@ -61,12 +61,13 @@ class FusionGenerator(WarpGenerator):
     """
 
     def __init__(self, config: FusionConfig, motion: FlowNetwork) -> None:
-        super().__init__(config, motion, "motion", SAMPLING, skips=config.multi_scale, norm=InstanceNorm)
+        norm: NormFactory = nn.BatchNorm2d if config.norm == "batch" else InstanceNorm
+        super().__init__(config, motion, "motion", SAMPLING, skips=config.multi_scale, norm=norm)
         finer = self.widths[-2::-1]
         joined = 2 if config.multi_scale else 1
-        self.joins = nn.ModuleList(SameBlock(joined * width, width) for width in finer)
+        self.joins = nn.ModuleList(SameBlock(joined * width, width, norm=norm) for width in finer)
         self.stages = nn.ModuleList(
-            nn.Sequential(*(ResBlock(width) for _ in range(config.stage_blocks))) for width in finer
+            nn.Sequential(*(ResBlock(width, norm) for _ in range(config.stage_blocks))) for width in finer
         )
 
     def forward(self, features: list[Tensor], image: Tensor, flow: Flow) -> Tensor:
