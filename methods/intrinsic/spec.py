@@ -34,7 +34,7 @@ QUICK = {
     "loss.adversarial": 0.2,
     "train.steps": 1_400,
     "train.beta2": 0.99,  # a warm-up of 200 steps instead of 2,000
-    "train.batch": 8,
+    "train.batch": 6,
     "train.lr": 1e-3,
     "train.clip": 10.0,
 }
