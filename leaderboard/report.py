@@ -200,7 +200,8 @@ def _environment() -> Environment:
     environment.globals |= {
         "style": Markup(style), "script": Markup(script), "policy": _policy(style, script), "number": number,
         "interval_text": views.interval_text, "cell_title": views.cell_title,
-        "difference_title": views.difference_title, "run_page": views.run_page,
+        "difference_title": views.difference_title, "rank_title": views.rank_title, "share": views.share,
+        "run_page": views.run_page,
     }  # fmt: skip
     return environment
 

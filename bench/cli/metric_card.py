@@ -56,9 +56,10 @@ def metric_text(card: Mapping[str, Any]) -> str:
         parts.append("metric audit: not measured (python -m bench.evaluation.audit measures the default metrics)")
     else:
         note = f" (stale: {audit['stale']}; run python -m bench.evaluation.audit)" if audit["stale"] else ""
-        parts.append(
-            f"metric audit{note}:\n{table(list(_audit_rows(audit)), ('ladder', 'verdict', 'damage', 'values'))}"
-        )
+        rows = table(list(_audit_rows(audit)), ("ladder", "verdict", "damage", "values"))
+        still = ", ".join(audit["beaten_by_a_still"])
+        beaten = f"\na video that stands still beats one that moves rightly with {still}" if still else ""
+        parts.append(f"metric audit{note}:\n{rows}{beaten}")
     return "\n\n".join(parts)
 
 
@@ -93,7 +94,8 @@ def _judge_lines(judge: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 # -- audit, peer, profiles -------------------------------------------------------------------------------------------
 def _audit(spec: MetricSpec) -> dict[str, Any] | None:
-    """Verdict and values of each ladder, why they are stale, and the claims that they do not bear out."""
+    """Verdict and values of each ladder, why they are stale, the claims that they do not bear out, and which damages of
+    the look alone a still video beats."""
     try:
         found, about = results.entry(spec), results.read()["ladders"]
     except UsageError:
@@ -101,7 +103,12 @@ def _audit(spec: MetricSpec) -> dict[str, Any] | None:
     if found is None:
         return None
     ladders = {name: {**about[name], **row, "claimed": name in spec.claims} for name, row in found["ladders"].items()}
-    return {"ladders": ladders, "stale": results.stale(spec, found), "unmet": results.unmet_claims(spec, found)}
+    return {
+        "ladders": ladders,
+        "stale": results.stale(spec, found),
+        "unmet": results.unmet_claims(spec, found),
+        "beaten_by_a_still": results.beaten_by_a_still(spec, found),
+    }
 
 
 def _audit_rows(audit: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
