@@ -20,6 +20,7 @@ from leaderboard.frames import WorstPairs, worst_pairs
 from leaderboard.media import MediaFolder, Sample
 from leaderboard.ranking import Rank
 from leaderboard.runs import RunData
+from leaderboard.speed import Speed, first_measured, speed_of
 from leaderboard.stills import beats_stills, decisive
 from leaderboard.tables import Board, Row
 
@@ -126,6 +127,12 @@ class BoardView:
                 seen.setdefault((column.key.metric, column.flagged), column)
         return list(seen.values())
 
+    @property
+    def speeds(self) -> list[tuple[Row, Speed]]:
+        """Rows whose speed was measured, or could not be, with what was found."""
+        rows = [*self.board.methods, *self.board.variants]
+        return [(row, speed) for row in rows if (speed := first_measured(row.runs)) is not None]
+
     def stills(self, row: Row) -> tuple[str, str, str]:
         """(verdict, its word, what decided it)."""
         verdict, text = beats_stills(row, self.board.headline)
@@ -142,6 +149,7 @@ class RunView:
     config: Sequence[tuple[str, str]]
     parts: Sequence[tuple[str, str]]
     provenance: Sequence[tuple[str, str]]
+    speed: Speed
     curves: Sequence[tuple[str, Markup, float]] = field(default_factory=tuple)
     worst: Sequence[WorstPairs] = ()
 
@@ -246,5 +254,5 @@ def run_view(run: RunData, media: MediaFolder) -> RunView:
         parts += [(f"{kind}: {n}", t) for n, t in _flat(identity.get(kind, {}))]
     return RunView(
         run, run_page(run), command_of(run), _flat(run.section("config")), parts, _flat(run.section("provenance")),
-        draw(read_curves(run.folder / "train.jsonl")), worst_pairs(run, media),
+        speed_of(run), draw(read_curves(run.folder / "train.jsonl")), worst_pairs(run, media),
     )  # fmt: skip
