@@ -57,8 +57,8 @@ def metric_text(card: Mapping[str, Any]) -> str:
     parts = [fields([*shown, ("judge's role", card["judge"]), ("peer", card["peer"])])]
     parts += [f"judge on {judge['data']}:\n{fields(_judge_lines(judge))}" for judge in card["judges"]]
     if (pair := card["same_pair"]) is not None:
-        rows = [row | {"ours": f"{row['ours']:.6g}", "theirs": f"{row['theirs']:.6g}"} for row in pair["values"]]
-        parts.append(f"the same pair ({pair['input']}):\n{table(rows, ('profile', 'ours', 'theirs', 'tool'))}")
+        values = [row | {side: f"{row[side]:.6g}" for side in ("ours", "theirs")} for row in pair["values"]]
+        parts.append(f"the same pair ({pair['input']}):\n{table(values, ('profile', 'ours', 'theirs', 'tool'))}")
     audit = card["audit"]
     if audit is None:
         parts.append("metric audit: not measured (python -m bench.evaluation.audit measures the default metrics)")
