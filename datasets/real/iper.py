@@ -37,6 +37,7 @@ SPEC = RealSpec(
     ),
     fps_rule="the rate of the videos; the HD frames state none, 25 is assumed for them",
     frames=(2, None),
+    one_size=True,
     clip_name=r"\d{3}/\d+/\d+",
     counts=(Count("official lists", {"train": 164, "test": 42}),),
     defects=(

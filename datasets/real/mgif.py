@@ -26,6 +26,7 @@ SPEC = RealSpec(
     layouts=("train/ and test/ with .gif files (or folders of .png)",),
     fps_rule="the timing inside the gifs is ignored; 25 frames per second are assumed",
     frames=(2, None),
+    one_size=True,
     counts=(Count("Siarohin et al. 2019", {"train": 900, "test": 100}),),
     defects=(
         "palette, grey and transparent frames; transparency is laid on white",

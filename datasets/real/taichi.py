@@ -34,6 +34,7 @@ SPEC = RealSpec(
     ),
     fps_rule="each clip keeps its own rate (15 to 60 frames per second); temporal metrics count in seconds",
     frames=(128, 1024),
+    one_size=True,
     clip_name=r"[A-Za-z0-9_-]{11}#\d{6}#\d{6}",
     counts=(
         Count("metadata of FOMM", {"train": 3049, "test": 285}),

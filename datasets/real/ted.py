@@ -34,6 +34,7 @@ SPEC = RealSpec(
     resolution=(384, 384),
     fps_rule="each clip keeps its own rate; the table's fps column says 10.0 for every clip and is not believed",
     frames=(64, 1024),
+    one_size=True,
     clip_name=r"[A-Za-z0-9_-]{11}#\d{6}#\d{6}",
     counts=(
         Count("papers", {"train": 1123, "test": 131}),

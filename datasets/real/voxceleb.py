@@ -36,6 +36,7 @@ SPEC = RealSpec(
     fps=25.0,
     fps_rule="25 frames per second",
     frames=(64, 1024),
+    one_size=True,
     clip_name=r"id\d{5}#[A-Za-z0-9_-]{11}#\d{6}#\d{6}",
     counts=(
         Count("metadata", {"train": 19550, "test": 525}),

@@ -105,6 +105,6 @@ def require_prepared(card: RealSpec) -> None:
     """Raise MissingInputError with :func:`how_to_get` where the store is not there, or is only half made."""
     if card.prepared:
         return
-    half = card.root.is_dir() and any(card.root.iterdir())
+    half = (card.root / "records").is_dir()
     state = "is prepared only half: run the command again, it goes on" if half else "is not here"
     raise MissingInputError(f"the data set {card.name} {state} ({card.root} has no dataset.json)", how_to_get(card))

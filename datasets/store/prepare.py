@@ -17,7 +17,7 @@ from typing import Any
 from datasets.annotations import write_annotations
 from datasets.base import Array, Pair
 from datasets.errors import MissingInputError, StorageError, SuiteError
-from datasets.files import digest, read_json, safe_name, sha256_of, sweep_temporaries, write_json, write_text
+from datasets.files import TEMPORARY, digest, read_json, safe_name, sha256_of, write_json, write_text
 from datasets.store.card import RealSpec, how_to_get
 from datasets.store.geometry import Crop, whole
 from datasets.store.items import Finding, Item, ListedPair, Listing, Options
@@ -67,7 +67,7 @@ def prepare(card: RealSpec, folder: Path, options: Options, progress: Progress) 
     if not listing.items:
         raise MissingInputError(f"{folder} holds no clip of {card.name}", how_to_get(card))
     root = card.root
-    sweep_temporaries(root, older_than_s=0.0)  # the caller holds the store's lock: nobody else writes
+    _sweep(root)
     (root / "dataset.json").unlink(missing_ok=True)  # until it is there again, the store is half made
     names = _names(listing.items)
     rows: list[Row] = []
@@ -84,6 +84,13 @@ def prepare(card: RealSpec, folder: Path, options: Options, progress: Progress) 
     progress(len(listing.items), len(listing.items), "imported")
     rows.sort(key=lambda row: row.clip_id)
     return _finish(card, root, folder, listing, rows, names, findings, imported)
+
+
+def _sweep(root: Path) -> None:
+    """Remove what a killed import left half written; the caller holds the store's lock, so nobody else writes."""
+    for folder in (root, root / FRAMES, root / RECORDS):
+        for path in folder.glob(f"{TEMPORARY}*"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _names(items: Sequence[Item]) -> list[str]:
