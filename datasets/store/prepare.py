@@ -202,14 +202,15 @@ def _below(path: Path, folder: Path) -> str:
 
 
 def _rate(card: RealSpec, item: Item, name: str, findings: list[Finding]) -> float:
-    """Frames per second: the list's, else the container's, else the card's; a contradiction is a finding."""
-    wanted = item.fps or card.fps
-    if wanted and item.rate and abs(item.rate - wanted) > 0.02 * wanted:
-        says = "the official list" if item.fps else "the data set"
-        message = f"wrong frame rate: the file has {item.rate:g} frames per second, {says} says {wanted:g}"
+    """Frames per second: the list's, else the container's, else the card's.
+
+    A file that contradicts its list keeps its own rate, with a finding; verify compares rates with the card's.
+    """
+    if item.fps and item.rate and abs(item.rate - item.fps) > 0.02 * item.fps:
+        message = f"wrong frame rate: the file has {item.rate:g} frames per second, the official list says {item.fps:g}"
         findings.append(Finding("E", 6, name, message, "get the clip unconverted, or convert it to that rate"))
         return float(item.rate)
-    return float(item.rate if item.rate and not item.fps else wanted or 25.0)
+    return float(item.fps or item.rate or card.fps or 25.0)
 
 
 class _Seen:

@@ -15,48 +15,20 @@ from pathlib import Path
 import miniatures as mini
 import numpy as np
 import pytest
+from helpers import errors, silent
 from PIL import Image
 
 from datasets.errors import MissingInputError, UsageError
 from datasets.files import read_json
 from datasets.store.card import CROSS, SELF, RealSpec
 from datasets.store.dataset import StoreDataset
-from datasets.store.items import Finding, Options
+from datasets.store.items import Options
 from datasets.store.manifest import read_manifest
 from datasets.store.prepare import prepare
 from datasets.store.verify import verify
 
 ROOT = Path(__file__).resolve().parents[3]
 META = ROOT / ".." / "shared" / "meta"
-
-
-def silent(done: int, total: int, what: str) -> None:
-    """No progress."""
-
-
-def small(name: str, **changes: object) -> RealSpec:
-    """The card of a data set, with the least length of miniatures and small frames: the rest is as it is."""
-    card = import_module(f"datasets.real.{name}").SPEC
-    height, width = card.resolution
-    size = (64, 64 * width // height)
-    frames = (min(card.frames[0], 8), card.frames[1])
-    return dataclasses.replace(card, resolution=size, frames=frames, **changes)
-
-
-@pytest.fixture
-def shrink(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], RealSpec]:
-    """Cards of 64 px, also inside the scanners."""
-
-    def change(name: str) -> RealSpec:
-        card = small(name)
-        monkeypatch.setattr(f"datasets.real.{name}.SPEC", card)
-        return card
-
-    return change
-
-
-def errors(findings: list[Finding] | tuple[Finding, ...]) -> list[str]:
-    return [str(f) for f in findings if f.level == "E"]
 
 
 FORMS: dict[str, tuple[str, Callable[[Path], Path]]] = {
@@ -169,9 +141,9 @@ def test_person_disjoint_leaves_shared_people_out_of_training(
 ) -> None:
     card = shrink("iper")
     prepare(card, mini.iper(tmp_path / "official"), Options(), silent)
-    both = {c.identity for c in StoreDataset(card, "", "tiny").clips("train")}
-    apart = StoreDataset(card, "person-disjoint", "tiny")
-    assert both == {"001", "002"} and {c.identity for c in apart.clips("train")} == {"002"}
+    whole, apart = StoreDataset(card, "", "tiny"), StoreDataset(card, "person-disjoint", "tiny")
+    people = [{c.identity for split in ("train", "val") for c in data.clips(split)} for data in (whole, apart)]
+    assert people == [{"001", "002"}, {"002"}]
     assert apart.slug == "iper-person-disjoint"
     with pytest.raises(UsageError, match="no variant 'disjoint'"):
         StoreDataset(card, "disjoint", "tiny")
@@ -238,16 +210,16 @@ def test_a_split_is_never_invented(shrink: Callable[[str], RealSpec], tmp_path: 
 
 
 # -- going on, and what is not there -------------------------------------------------------------------------------
-def test_an_import_that_was_killed_goes_on(root: Path, tmp_path: Path) -> None:
-    folder = mini.fashion(tmp_path / "official", n=60)
+def test_an_import_that_was_killed_goes_on(shrink: Callable[[str], RealSpec], tmp_path: Path) -> None:
+    card, folder = shrink("fashion"), mini.fashion(tmp_path / "official")
     code = (
-        "import os, sys; from pathlib import Path; from datasets.real.fashion import SPEC\n"
+        "import dataclasses, os, sys; from pathlib import Path; from datasets.real import fashion\n"
+        "fashion.SPEC = dataclasses.replace(fashion.SPEC, resolution=(64, 64))\n"
         "from datasets.store.prepare import prepare; from datasets.store.items import Options\n"
         "stop = lambda done, total, what: os.kill(os.getpid(), 9) if done == 3 else None\n"
-        "prepare(SPEC, Path(sys.argv[1]), Options(), stop)"
+        "prepare(fashion.SPEC, Path(sys.argv[1]), Options(), stop)"
     )
     killed = subprocess.run([sys.executable, "-c", code, str(folder)], cwd=ROOT, check=False)
-    card = import_module("datasets.real.fashion").SPEC
     assert killed.returncode == -9 and not card.prepared
     with pytest.raises(MissingInputError, match="only half"):
         StoreDataset(card, "", "tiny")
@@ -264,9 +236,9 @@ def test_an_import_that_was_killed_goes_on(root: Path, tmp_path: Path) -> None:
 
 
 def test_the_store_is_the_same_wherever_and_whenever_it_is_made(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shrink: Callable[[str], RealSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    card = small("mgif")
+    card = shrink("mgif")
     marks = []
     for i in range(2):
         monkeypatch.setenv("BENCH_DATA", str(tmp_path / f"data{i}"))
