@@ -12,7 +12,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from email.message import Message
 from pathlib import Path
 from typing import IO
 
@@ -136,7 +135,13 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects, but not out of HTTPS: there anybody on the way could answer."""
 
     def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
     ) -> urllib.request.Request | None:
         """The next request. Raises URLError for one that leaves HTTPS."""
         if req.full_url.startswith("https:") and not newurl.startswith("https:"):

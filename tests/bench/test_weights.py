@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
-from email.message import Message
+from http.client import HTTPMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -138,10 +138,10 @@ def test_a_redirect_is_followed_with_its_range(weight: Weight, server: Server) -
 def test_a_redirect_out_of_https_is_refused() -> None:
     request = urllib.request.Request("https://example.org/net.pth")
     handler = _SafeRedirects()
-    assert handler.redirect_request(request, io.BytesIO(), 302, "", Message(), "https://other.org/x") is not None
+    assert handler.redirect_request(request, io.BytesIO(), 302, "", HTTPMessage(), "https://other.org/x") is not None
     for address_ in ("http://example.org/net.pth", "ftp://example.org/net.pth"):
         with pytest.raises(urllib.error.URLError, match="refused"):
-            handler.redirect_request(request, io.BytesIO(), 302, "", Message(), address_)
+            handler.redirect_request(request, io.BytesIO(), 302, "", HTTPMessage(), address_)
 
 
 def test_a_part_that_is_too_long_is_thrown_away(weight: Weight, server: Server) -> None:

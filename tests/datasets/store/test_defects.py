@@ -275,6 +275,7 @@ def test_pairs_that_cannot_be(store: Manifest, shrink: Shrink) -> None:
     assert has(findings, "E10", test[1], "frames 0 to 12 of it, it has 12")
 
 
+@pytest.mark.slow
 def test_faces_need_a_detector_or_are_counted(store: Manifest, shrink: Shrink) -> None:
     try:
         import facenet_pytorch  # noqa: F401
