@@ -24,6 +24,7 @@ from datasets.files import (
     verify_checksum,
     write_checksum,
 )
+from datasets.folder_decode import MIN_FRAMES
 from datasets.folder_spec import folder_preset
 from datasets.folder_split import cross_pairs, cut_ends, self_pairs
 from datasets.letterbox import square
@@ -189,10 +190,12 @@ class StoreDataset(Dataset):
             if protocol in self.card.protocols:
                 hint += "; the official list was not in the folder that was prepared, or none of its clips was"
             raise UsageError(f"the data set {self.slug} has no protocol {protocol!r}", hint)
+        # A few photos of an appearance can be animated; they are no motion to drive with.
+        driving = [clip for clip in test if self.card.images or len(clip) >= MIN_FRAMES] or test
         if protocol == SELF:
-            return PairList(SELF, self_pairs(test, limit, frames), "self")
+            return PairList(SELF, self_pairs(driving, limit, frames), "self")
         if protocol == CROSS:
-            return PairList(CROSS, cross_pairs(test, test, limit, frames), None)
+            return PairList(CROSS, cross_pairs(test, driving, limit, frames), None)
         listed = self._manifest.pairs[protocol]
         truth = all(has_truth for _, has_truth in listed)
         chosen = [fitted for pair, _ in listed if (fitted := self._fitted(pair)) is not None]

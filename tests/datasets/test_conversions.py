@@ -139,6 +139,14 @@ def test_the_tables_agree_with_the_synthetic_world() -> None:
     assert tuple(CIHP_LABELS) == LABELS["cihp"] and tuple(CIHP_TO_SIX) == TO_SIX["cihp"]
 
 
+def test_the_tables_agree_with_those_of_the_method_that_merges_labels() -> None:
+    config = pytest.importorskip("methods.region_to_whole.config", reason="that method is not here")
+    labels = config.LabelsConfig()
+    assert {name: getattr(labels, name) for name in ("cihp", "lip", "atr", "sapiens")} == {
+        name: TO_SIX[name] for name in ("cihp", "lip", "atr", "sapiens")
+    }
+
+
 def test_mhp_by_way_of_cihp_gives_the_same_six_classes() -> None:
     assert tuple(TO_SIX["cihp"][label] for label in MHP_TO_CIHP) == TO_SIX["mhp"]
 

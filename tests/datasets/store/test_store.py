@@ -116,6 +116,7 @@ def test_solodance_names_are_swapped_and_the_pose_is_cropped_along(
         ("video003-appearance", "video003"),
         ("video004-appearance", "video004"),
     ]
+    assert {p.driving for p in data.pairs(SELF).pairs} == {"video003", "video004"}  # no two photos as a motion
     points = data.clip("video003").read([3], frozenset({"keypoints"})).annotations["keypoints"][0]
     # The middle of 54 x 96 is x = 48; 40 of 96 columns are kept and become 48 of 64, then a square of 128.
     assert points[0, 2] > 0 and abs(points[0, 0] - 63.5) < 2
@@ -150,17 +151,59 @@ def test_person_disjoint_leaves_shared_people_out_of_training(
 
 
 @pytest.mark.skipif(not META.is_dir(), reason="the folder shared/meta is not beside the checkout")
-def test_official_lists_are_read() -> None:
-    from datasets.store.readers import duplicate_rows, read_metadata
+def test_the_official_list_and_pairs_of_taichi(tmp_path: Path) -> None:
+    from datasets.real import taichi
 
-    rows = read_metadata(META / "taichi-metadata.csv")
-    splits = [row.split for row in rows]
-    assert (splits.count("train"), splits.count("test")) == (3049, 285) and duplicate_rows(rows) == []
-    assert rows[0].name == "u6rJiF-gPx8#000080#000300" and rows[0].box == (118, 82, 508, 472)
+    shutil.copy(META / "taichi-metadata.csv", tmp_path)
+    shutil.copy(META / "taichi256-pairs.csv", tmp_path / "taichi256.csv")
+    (tmp_path / "train").mkdir()
+    (tmp_path / "test" / "u6rJiF-gPx8#000080#000300.mp4").mkdir(parents=True)
+    listing = taichi.scan(tmp_path, Options())
+    assert [len(listing.expected[split]) for split in ("train", "test")] == [3049, 285] and not listing.findings
+    pairs = listing.pairs["fomm-pairs@1"]
+    assert len(pairs) == 50 and {p.source for p in pairs} | {p.driving for p in pairs} <= set(listing.expected["test"])
+    (item,) = listing.items
+    assert (item.fps, item.start, item.end, item.source_video) == (29.97, 80, 300, "u6rJiF-gPx8")
+
+
+@pytest.mark.skipif(not META.is_dir(), reason="the folder shared/meta is not beside the checkout")
+def test_the_official_protocol_of_iper(tmp_path: Path) -> None:
+    from datasets.real import iper
+
     protocol = read_json(META / "iPER_protocol.json")["val"]
-    assert (
-        sum(e["self_imitation"]["range"][1] - e["self_imitation"]["range"][0] + 1 for e in protocol.values()) == 40940
-    )
+    for name, entry in protocol.items():
+        folder = tmp_path / "images_HD" / name
+        folder.mkdir(parents=True)
+        width = max(len(frame) for frame in entry["source"])  # the 000.jpg of a clip of four digits is a typo
+        for frame in entry["source"]:
+            (folder / frame.rjust(width, "0")).touch()
+    shutil.copy(META / "iPER_protocol.json", tmp_path)
+    (tmp_path / "val.txt").write_text("\n".join(protocol))
+    listing = iper.scan(tmp_path, Options())
+    own, cross = listing.pairs["iper-self@1"], listing.pairs["iper-cross@1"]
+    assert len(listing.items) == len(own) == len(cross) == 42 and len({i.identity for i in listing.items}) == 14
+    assert sum((p.stop or 0) - p.start for p in own) == 40940 and sum((p.stop or 0) - p.start for p in cross) == 3110
+    assert all("the clip has" in f.message for f in listing.findings)
+    frames = {item.name: item.frame_names for item in listing.items}
+    for pair in own:
+        wanted = protocol[pair.source]["s_n"]["1"][0]
+        assert int(frames[pair.source][pair.source_frame].removesuffix(".jpg")) == int(wanted.removesuffix(".jpg"))
+
+
+@pytest.mark.skipif(not META.is_dir(), reason="the folder shared/meta is not beside the checkout")
+def test_the_official_protocol_of_the_fashion_videos(tmp_path: Path) -> None:
+    from datasets.real import fashion
+
+    protocol = read_json(META / "fashionvideo_protocol.json")["val"]
+    for name in protocol:
+        (tmp_path / "test" / name.removesuffix(".mp4")).mkdir(parents=True)
+    shutil.copy(META / "fashionvideo_protocol.json", tmp_path)
+    listing = fashion.scan(tmp_path, Options())
+    assert [len(pairs) for pairs in listing.pairs.values()] == [100, 100, 100]
+    names = {item.name for item in listing.items}
+    assert all({p.source, p.driving} <= names for pairs in listing.pairs.values() for p in pairs)
+    photo = next(p for p in listing.pairs["fashion-self@1"] if p.source == "91M3UFSKn8S")
+    assert (photo.source_frame, photo.stop) == (311, 317)
 
 
 def test_fomm_pairs_are_used_where_their_list_is(shrink: Callable[[str], RealSpec], tmp_path: Path) -> None:
