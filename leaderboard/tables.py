@@ -151,6 +151,7 @@ TITLES = {
     "cross-animation-relative": "Cross-animation, relative motion",
     "cross-place": "Cross-animation, place differs",
     "cross-shape": "Cross-animation, body shape differs",
+    "synthetic-lite": "Cross-animation, short list",
 }
 
 

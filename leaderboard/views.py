@@ -27,6 +27,8 @@ PROTOCOL_TEXT = {
     "exactly that motion.",
     "cross-animation-relative": "As cross-animation, but the motion is applied relative to the pose in the photo.",
     "cross-place": "Camera distance and position of source and driving person differ by known amounts.",
+    "synthetic-lite": "The first 20 pairs of cross-animation and their first 24 frames, for methods that take minutes "
+    "a clip. Another list is another protocol: not to be read beside cross-animation.",
     "cross-shape": "The body shapes of source and driving person differ by known amounts.",
 }
 NO_TRUTH_TEXT = (

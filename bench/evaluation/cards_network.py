@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bench.evaluation.base import MetricSpec
 
-_CROSS = ("cross-animation", "cross-animation-relative", "cross-place", "cross-shape")
+_CROSS = ("cross-animation", "cross-animation-relative", "cross-place", "cross-shape", "synthetic-lite")
 _FRECHET = (
     "|m1 - m2|^2 + Tr(S1 + S2 - 2 sqrt(S1 S2)) of means and covariances, the root's trace as a nuclear norm (exact, "
     "float64)"
