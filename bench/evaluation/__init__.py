@@ -100,4 +100,8 @@ BUILTIN: dict[str, str] = {
     "ssim@gfla-256": "bench.evaluation.cards_pixel:SSIM_GFLA_256",
     "ssim@iper-his": "bench.evaluation.cards_pixel:SSIM_HIS",
     "flicker@vbench": "bench.evaluation.cards_pixel:FLICKER_VBENCH",
+    "coverage": "bench.evaluation.cards_delivery:COVERAGE",
+    "l1@penalised": "bench.evaluation.cards_delivery:L1_PENALISED",
+    "psnr@penalised": "bench.evaluation.cards_delivery:PSNR_PENALISED",
+    "ssim@penalised": "bench.evaluation.cards_delivery:SSIM_PENALISED",
 }
