@@ -125,7 +125,9 @@ def _write_reference(out: Path, trial: Trial, about: Mapping[str, Any]) -> None:
     fps, truth = trial.driving.fps, trial.reference
     if truth is not None and not is_whole(out / "frames" / trial.pair.id):
         skip = trial.pair.first_scored
-        replace_folder(out / "frames" / trial.pair.id, lambda new: _write_frames(new, _frames(truth), first_scored=skip))
+        replace_folder(
+            out / "frames" / trial.pair.id, lambda new: _write_frames(new, _frames(truth), first_scored=skip)
+        )
 
     def fill(folder: Path) -> None:
         write_mp4(folder / "driving.mp4", _frames(trial.driving), fps, about)

@@ -35,8 +35,6 @@ from datasets.errors import MissingInputError, SuiteError
 from datasets.files import sha256_file, verify_checksum, write_json
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from bench.evaluation.base import MetricSpec
     from methods.base import Method
 
@@ -219,6 +217,7 @@ class _Work:
             return
         from bench.evaluation.evaluator import score_pairs
         from bench.evaluation.kept import Kept
+        from bench.evaluation.scores import merge_scores
 
         kept = Kept()
         frames = self.folder.generated(part.protocol.name, part.mode)
@@ -227,7 +226,7 @@ class _Work:
             self._labels(part), progress=self.progress, keep=kept,
         )  # fmt: skip
         kept.write(self.folder.path / EVALUATION, part.key)
-        self._write_scores(scores, part)
+        merge_scores(scores, self.folder.path, part.protocol.name, self.run.mode)
         generation = record["identity"]["generation"][part.key]
         identity, why = score_identity(generation, self.run, part.protocol.name, self.metrics)
         self._record_identity("score", part, identity, why)
@@ -257,17 +256,6 @@ class _Work:
             "seed": run.spec.seed,
             "protocol_hash": part.protocol.hash8,
         }
-
-    def _write_scores(self, scores: pd.DataFrame, part: Part) -> None:
-        import pandas as pd
-
-        from bench.evaluation.scores import read_scores, write_scores
-
-        if self.folder.scores_path.is_file():
-            old = read_scores(self.folder.scores_path)
-            other = old[(old["protocol"] != part.protocol.name) | (old["mode"] != self.run.mode)]
-            scores = pd.concat([other, scores], ignore_index=True) if len(other) else scores
-        write_scores(scores, self.folder.path)
 
     def _record_identity(self, kind: str, part: Part, identity: str, why: dict[str, str]) -> None:
         known = self.folder.json["identity"]

@@ -192,6 +192,8 @@ def _toml(value: Any) -> str:
 
 def command_of(run: RunData) -> str:
     """The command that makes this run again, quoted for a POSIX shell."""
+    if run.external:
+        return shlex.join(["bench", "import", "PREDICTIONS", "--protocol", *run.protocols(), "--card", "card.toml"])
     words = ["bench", "run", "--method", run.method, "--dataset", run.text("dataset"), "--preset", run.text("preset")]
     for option in ("variant", "mode"):
         if run.text(option):

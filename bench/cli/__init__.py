@@ -11,6 +11,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "train": ("bench.cli.train", "train only"),
     "animate": ("bench.cli.animate", "animate one photo with one driving video"),
     "evaluate": ("bench.cli.evaluate", "score folders of videos against references"),
+    "export": ("bench.cli.export", "write a protocol's pairs as plain files, for any program"),
+    "import": ("bench.cli.import_predictions", "score a program's predictions as a row of the boards"),
     "ablate": ("bench.cli.ablate", "run a method's variants and tabulate them"),
     "report": ("bench.cli.report", "write the static HTML report"),
     "list": ("bench.cli.list", "methods, datasets, metrics, runs"),
