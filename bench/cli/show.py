@@ -95,7 +95,7 @@ def _changes(record: dict[str, Any], runs: Path) -> list[str]:
 
     if record["status"] == "invalid":
         raise UsageError(record["reason"], "the record cannot be believed, so it cannot be compared")
-    if record.get("external"):
+    if record.get("trained") == "external predictions":
         from bench.exchange.take import run_of_record
 
         return explain(record, run_of_record(record, runs))

@@ -108,8 +108,8 @@ class ClipContext:
 @dataclass(frozen=True)
 class FramePair:
     """One scored frame: generated, reference (None where there is no truth), the reference's annotations by kind,
-    and the driving frame (None where no metric asked for it). ``delivered`` is False where ``generated`` is a black frame
-    in place of one that is not there (``MetricSpec.blanks``).
+    and the driving frame (None where no metric asked for it). ``delivered`` is False where ``generated`` is a black
+    frame in place of one that is not there (``MetricSpec.blanks``).
 
     ``shared`` holds what several metrics compute from the same frames (optical flow), so that it is computed once;
     fill it through :func:`shared`.

@@ -1,4 +1,4 @@
-"""``card.toml``: how predictions were made. Without it a number says nothing; with it a row can be read and repeated."""
+"""``card.toml``: how predictions were made, so that a row can be read and repeated."""
 
 from __future__ import annotations
 

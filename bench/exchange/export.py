@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ class Export:
     preset: str = "quick"
     annotation_class: str = "exact"
     kinds: tuple[str, ...] = ()
-    shard: Shard = Shard()
+    shard: Shard = field(default_factory=Shard)
 
 
 def open_protocol(name: str, dataset: str, preset: str, annotation_class: str) -> Protocol:
@@ -151,5 +151,5 @@ video <pair>.mp4, for every pair; with several seeds below seed-0/, seed-1/ and 
 
   bench import PREDICTIONS --protocol PROTOCOL --card card.toml
 
-A frame that is not there counts against coverage. A file that cannot be read, or whose name is not expected, is refused.
+A frame that is not there counts against coverage. A file that cannot be read, or is not named as expected, is refused.
 """

@@ -139,13 +139,17 @@ def find_predictions(folder: Path, pairs: Sequence[Pair]) -> dict[str, Predictio
             raise UsageError(f"{path} is named like no pair", f"{said}pairs.csv of the export lists the names")
         if name in found:
             raise UsageError(f"{folder} has two predictions for the pair {name}", "keep one of them")
-        found[name] = _prediction(path, name, known[name])
+        asked = known[name]
+        found[name] = read_folder(path, name, asked) if path.is_dir() else Prediction(name, asked, {}, path)
     return {name: found.get(name, Prediction(name, asked, {})) for name, asked in known.items()}
 
 
-def _prediction(path: Path, name: str, asked: int) -> Prediction:
-    if not path.is_dir():
-        return Prediction(name, asked, {}, path)
+def read_folder(path: Path, name: str, asked: int) -> Prediction:
+    """The frames of a pair in a folder.
+
+    Raises:
+        UsageError: a file that is not named like a frame of it.
+    """
     files: dict[int, Path] = {}
     for file in sorted(path.iterdir()):
         if file.name.startswith(".") or file.name in _OURS:

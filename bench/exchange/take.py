@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from bench import registry
 from bench.evaluation.cards_delivery import DELIVERY
 from bench.evaluation.judges.resolve import judge_hashes
 from bench.evaluation.select import find_metric, select_metrics
 from bench.exchange.card import Card, make_card, read_card
-from bench.exchange.case import encode_png
 from bench.exchange.export import open_protocol
 from bench.exchange.predictions import (
     CHECKSUMS,
-    TAKEN,
     Prediction,
     check_checksums,
     find_predictions,
     seed_folders,
 )
 from bench.exchange.shards import Shard
-from bench.frames import MANIFEST, PREVIEW, is_whole, replace_folder, write_references
+from bench.exchange.taken import record_coverage, take, taken_source
+from bench.frames import is_whole, write_references
 from bench.identity import Identity, pairs_digest, score_identity
 from bench.outcome import recorded
 from bench.protocols import Protocol, headline_metrics
@@ -34,19 +30,15 @@ from bench.record import new_record, now, protocols, provenance
 from bench.run import EVALUATION, references_folder
 from bench.spec import Run, RunSpec, full_protocol_name, suits
 from bench.store import RunFolder, preflight
-from datasets.errors import SuiteError, UsageError
-from datasets.files import digest, read_json, safe_name, verify_checksum, write_json
-from datasets.video_write import FRAME_NAME, write_mp4
+from datasets.errors import UsageError
+from datasets.files import digest, safe_name, verify_checksum
 from methods.base import MethodSpec
 
 if TYPE_CHECKING:
     from bench.evaluation.base import MetricSpec
-    from datasets.base import Array
 
 Progress = Callable[[int, int, str], None]
 TRAINED = "external predictions"
-#: Who vouches for a row's numbers: nobody but its author, this suite on stored frames, this suite by running the method.
-BADGES = ("self-reported", "rescored", "rerun")
 
 
 @dataclass(frozen=True)
@@ -70,7 +62,7 @@ def import_predictions(
 ) -> list[Imported]:
     """Take the predictions of a card's seeds in, and score them once all pairs are there.
 
-    Pairs that are in and unchanged are kept. Nothing is written before names, seeds and checksums are found to be sound.
+    Pairs that are in and unchanged are kept. Names, seeds and checksums are looked at before anything is written.
 
     Args:
         protocol: name with or without version; must be the card's.
@@ -165,7 +157,7 @@ def _take_seed(
             steps = _take_pairs(run, folder, protocol, chosen, progress)
             frames = folder.generated(protocol.name)
             waiting = sum(not is_whole(frames / pair.id) for pair in protocol.pairs)
-            coverage = _record_coverage(folder, protocol)
+            coverage = record_coverage(folder, protocol, "rescored")
             if not waiting:
                 step.name = "evaluate"
                 steps += _score(run, folder, protocol, progress)
@@ -203,61 +195,14 @@ def _take_pairs(
     taken = False
     for i, prediction in enumerate(chosen):
         place, source = frames / prediction.pair, prediction.source
-        if not (is_whole(place) and _taken_source(place) == source):
+        if not (is_whole(place) and taken_source(place) == source):
             pair = next(p for p in protocol.pairs if p.id == prediction.pair)
             about = {"method": run.method_spec.name, "pair": pair.id, "protocol": protocol.name, "generated": True}
             fps = protocol.dataset.clip(pair.driving).fps
-            _take(place, prediction, source, protocol.dataset.size, fps, about)
+            take(place, prediction, protocol.dataset.size, fps, about)
             taken = True
         progress(i + 1, len(chosen), f"import {protocol.name}")
     return [f"import {protocol.name}"] if taken else []
-
-
-def _taken_source(folder: Path) -> str:
-    try:
-        return str(read_json(folder / TAKEN)["source"])
-    except (SuiteError, KeyError, TypeError):
-        return ""
-
-
-def _take(folder: Path, prediction: Prediction, source: str, size: int, fps: float, about: Mapping[str, Any]) -> None:
-    """Copy a pair's frames; the folder appears whole, and its manifest says which frames there are not."""
-
-    def fill(new: Path) -> None:
-        missing: list[int] = []
-        hasher = hashlib.sha256()
-
-        def stream() -> Iterator[Array]:
-            for i, delivered in enumerate(prediction.frames(size)):
-                if delivered is None:
-                    missing.append(i)
-                    yield np.zeros((size, size, 3), np.uint8)
-                    continue
-                frame, stored = delivered
-                data = stored if stored is not None else encode_png(frame)
-                hasher.update(data)
-                (new / FRAME_NAME.format(i)).write_bytes(data)
-                yield frame
-
-        count = write_mp4(new / PREVIEW, stream(), fps, about)
-        stated = {"frames": count - len(missing), "sha256": hasher.hexdigest(), "first_scored": 0, "missing": missing}
-        write_json(new / TAKEN, {"source": source})
-        write_json(new / MANIFEST, stated)
-
-    replace_folder(folder, fill)
-
-
-def _record_coverage(folder: RunFolder, protocol: Protocol) -> float:
-    """Delivered over asked frames of the protocol's pairs that are in; into the record."""
-    delivered = asked = 0
-    for pair in protocol.pairs:
-        manifest = folder.generated(protocol.name) / pair.id / MANIFEST
-        asked += pair.stop - pair.start
-        delivered += int(read_json(manifest)["frames"]) if manifest.is_file() else 0
-    coverage = delivered / asked if asked else 0.0
-    external = folder.json["external"]
-    folder.update(external=external | {"coverage": external["coverage"] | {protocol.name: coverage}})
-    return coverage
 
 
 # -- scores ----------------------------------------------------------------------------------------------------------
@@ -307,7 +252,7 @@ def _generation(run: Run, protocol: Protocol, frames: Path) -> tuple[str, dict[s
     parts = {
         "training": run.identity.training,
         "checkpoint": run.checkpoint_sha256,
-        "predictions": digest({pair.id: _taken_source(frames / pair.id) for pair in protocol.pairs}),
+        "predictions": digest({pair.id: taken_source(frames / pair.id) for pair in protocol.pairs}),
         "pairs": pairs_digest(protocol.listed),
         "driving_frames": run.dataset.fingerprint("test"),
     }

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from programs import fill
 
 from bench.cli import main
 from bench.evaluation.scores import read_scores
@@ -20,8 +21,6 @@ from bench.run import execute
 from bench.spec import RunSpec, resolve
 from bench.store import RunFolder, read_runs
 from datasets.video_write import write_mp4
-
-from .conftest import fill
 
 Import = Callable[..., int]
 CROSS = "cross-animation@1"
