@@ -35,6 +35,8 @@ from datasets.files import digest, safe_name, verify_checksum
 from methods.base import MethodSpec
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bench.evaluation.base import MetricSpec
 
 Progress = Callable[[int, int, str], None]
@@ -79,14 +81,29 @@ def import_predictions(
     found = {seed: find_predictions(folder, opened.pairs) for seed, folder in folders.items()}
     if (predictions / CHECKSUMS).is_file():
         check_checksums(predictions, (predictions / CHECKSUMS).read_text(encoding="utf-8"), CHECKSUMS)
-    return [_take_seed(external_run(card, opened, seed, runs), opened, found[seed], shard, progress) for seed in found]
+    return import_card(card, opened, found, runs, shard, progress)
 
 
-def open_for(card: Card, protocol: str = "") -> Protocol:
+def import_card(
+    card: Card,
+    protocol: Protocol,
+    found: Mapping[int, Mapping[str, Prediction]],
+    runs: Path,
+    shard: Shard,
+    progress: Progress,
+) -> list[Imported]:
+    """Take in what was found of a card's seeds (seed -> pair -> prediction). Raises as :func:`import_predictions`."""
+    return [
+        _take_seed(external_run(card, protocol, seed, runs), protocol, found[seed], shard, progress) for seed in found
+    ]
+
+
+def open_for(card: Card, protocol: str = "", registered: bool = False) -> Protocol:
     """The protocol of a card.
 
     Args:
         protocol: what the user says it is ("" = what the card says).
+        registered: the card may bear the name of a registered method.
 
     Raises:
         UsageError: they differ, the hash is another one today, or the method's target does not suit it.
@@ -101,7 +118,7 @@ def open_for(card: Card, protocol: str = "") -> Protocol:
             "data, pairs, size or headline metrics differ: export the protocol again and make the frames anew",
         )
     spec = method_of(card)
-    if spec.name in registry.entries("methods"):
+    if not registered and spec.name in registry.entries("methods"):
         raise UsageError(f"{spec.name} is a registered method", f"call it otherwise in the card: {spec.name}-external")
     if not suits(spec, card.method.mode, opened.target):
         raise UsageError(
@@ -134,6 +151,11 @@ def external_run(card: Card, protocol: Protocol, seed: int, runs: Path) -> Run:
     checkpoint = card.method.checkpoint_sha256
     return Run(spec, method_of(card), card, dataset, card.method.mode, {protocol.name: protocol.listed}, {}, identity,
                checkpoint, folder)  # fmt: skip
+
+
+def place_of(card: Card, protocol: Protocol, seed: int) -> str:
+    """Where the run of a seed lies below any runs folder; names the card's identity, and stands in every score."""
+    return external_run(card, protocol, seed, Path()).folder.as_posix()
 
 
 def run_of_record(record: Mapping[str, Any], runs: Path) -> Run:
@@ -203,6 +225,27 @@ def _take_pairs(
             taken = True
         progress(i + 1, len(chosen), f"import {protocol.name}")
     return [f"import {protocol.name}"] if taken else []
+
+
+def keep_reported(card: Card, protocol: Protocol, scores: pd.DataFrame, runs: Path) -> list[RunFolder]:
+    """Put scores that nobody has checked into run folders, marked self-reported; rows that were scored here stay."""
+    from bench.evaluation.scores import merge_scores
+
+    folders = []
+    for seed in card.sampling.seeds:
+        run = external_run(card, protocol, seed, runs)
+        folder = RunFolder(run.folder)
+        with folder.lock():
+            if folder.exists and folder.json["identity"]["score"].get(protocol.name):
+                continue
+            _begin(run, folder)
+            own = scores[scores["seed"] == seed]
+            merge_scores(own, run.folder, protocol.name, run.mode)
+            whole = own[(own["metric"] == "coverage") & (own["pair"] == "*")]["value"]
+            coverage = folder.json["external"]["coverage"] | {protocol.name: float(whole.iloc[0])}
+            folder.update(external={"badge": "self-reported", "coverage": coverage}, status="complete")
+        folders.append(folder)
+    return folders
 
 
 # -- scores ----------------------------------------------------------------------------------------------------------
