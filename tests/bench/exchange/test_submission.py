@@ -20,7 +20,6 @@ from bench.exchange.verify import gaps
 from bench.store import read_runs
 from datasets.files import sha256_file
 
-
 #: What the first test packs; the others get a copy.
 _PACKED: list[Path] = []
 
