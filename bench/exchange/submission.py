@@ -17,7 +17,7 @@ from bench.evaluation.evaluator import score_pairs
 from bench.evaluation.scores import read_scores
 from bench.evaluation.select import find_metric
 from bench.exchange.card import Card, card_toml, make_card, read_card
-from bench.exchange.predictions import CHECKSUMS, write_checksums
+from bench.exchange.predictions import CHECKSUMS
 from bench.exchange.take import open_for, place_of
 from bench.frames import is_whole
 from bench.store import RunFolder
@@ -56,15 +56,15 @@ def pack(runs: Sequence[Path], protocol: str, out: Path, card: Path | None = Non
             f"the card is of the seeds {list(made.sampling.seeds)}, the runs are of {sorted(seeds)}",
             "give one run for each seed of the card",
         )
-    with atomic_path(frames if frames is not None else out.with_name(out.name + "-frames")) as temporary:
-        temporary.mkdir()
-        _copy_frames(seeds, name, temporary)
-        _write(out, made, _scores_of(made, seeds), write_checksums(temporary))
-        if frames is None:
-            shutil.rmtree(temporary)
+    files = _frame_files(seeds, name)
+    checksums = "".join(f"{sha256_file(path)}  {where}\n" for where, path in files.items())
+    _write(out, made, _scores_of(made, seeds), checksums)
+    if frames is not None:
+        with atomic_path(frames) as temporary:
             temporary.mkdir()
-    if frames is None:
-        out.with_name(out.name + "-frames").rmdir()
+            for where, path in files.items():
+                (temporary / where).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, temporary / where)
     return made
 
 
@@ -99,17 +99,16 @@ def _card_of(records: Sequence[Mapping[str, Any]], protocol: str, path: Path | N
     return make_card(dict(first["config"]) | {"protocol": about}, "run.json")
 
 
-def _copy_frames(seeds: Mapping[int, RunFolder], protocol: str, out: Path) -> None:
-    """The frames of all seeds as ``bench import`` reads them."""
-    for seed, folder in seeds.items():
-        generated = folder.generated(protocol)
-        for pair in sorted(path for path in generated.iterdir() if path.is_dir()):
+def _frame_files(seeds: Mapping[int, RunFolder], protocol: str) -> dict[str, Path]:
+    """Every frame of all seeds: its place among predictions as ``bench import`` reads them -> its file, in order."""
+    found: dict[str, Path] = {}
+    for seed, folder in sorted(seeds.items()):
+        above = f"seed-{seed}/" if len(seeds) > 1 else ""
+        for pair in sorted(path for path in folder.generated(protocol).iterdir() if path.is_dir()):
             if not is_whole(pair):
                 raise MissingInputError(f"the frames of {pair} are missing or damaged", "import or generate them again")
-            target = (out / f"seed-{seed}" if len(seeds) > 1 else out) / pair.name
-            target.mkdir(parents=True)
-            for frame in pair.glob("[0-9]*.png"):
-                shutil.copyfile(frame, target / frame.name)
+            found |= {f"{above}{pair.name}/{file.name}": file for file in sorted(pair.glob("[0-9]*.png"))}
+    return found
 
 
 def _scores_of(card: Card, seeds: Mapping[int, RunFolder]) -> pd.DataFrame:
