@@ -64,7 +64,7 @@ def verify(
         MissingInputError, UsageError: a file is missing; the card does not fit what this suite knows.
     """
     card, scores, checksums = read_submission(submission)
-    protocol = open_for(card, registered=rerun is not None)
+    protocol = open_for(card, registered=True)
     checks = [f"the card is valid and of {protocol.name} · {protocol.hash8}, which is the same here"]
     covered = _coverage(scores, protocol)
     checks += [_consistent(card, scores, protocol), f"coverage {covered:.2%}"]

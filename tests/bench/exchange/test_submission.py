@@ -121,6 +121,8 @@ def test_a_registered_method_is_run_again(exported: Path, tmp_path: Path, capsys
     assert "--card" in capsys.readouterr().err
     card = fill(exported / "card.toml", name='"toy"')
     assert main(["submit", "pack", str(folder), "--out", str(out), "--card", str(card)]) == 0
+    assert verify(out) == 0
+    assert "submission: self-reported" in capsys.readouterr().out
     checkpoint = str(folder / "checkpoints" / "best.pt")
     assert verify(out, "--rerun", "toy", "--checkpoint", checkpoint) == 0
     assert "submission: rerun" in capsys.readouterr().out
