@@ -1,4 +1,4 @@
-"""An example of a program: it copies the photo for every driving frame. It runs in any Python and imports no suite."""
+"""An example of a program: the photo, then the driving frames. It runs in any Python."""
 
 import argparse
 import shutil
@@ -12,8 +12,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for %%06d.png")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    for frame in sorted((args.case / "driving").glob("*.png")):
-        shutil.copy(args.case / "source.png", args.out / frame.name)
+    for number, frame in enumerate(sorted((args.case / "driving").glob("*.png"))):
+        shutil.copy(frame if number else args.case / "source.png", args.out / frame.name)
     print(f"seed {args.seed}: {len(list(args.out.iterdir()))} frames")
 
 
