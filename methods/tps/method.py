@@ -129,14 +129,17 @@ class TPS(Method):
         height, width = batch["source"].shape[2:]
         box = Letterbox(height, width, self.config.multiple)
         source, driving = box.pad(batch["source"]), box.pad(batch["driving"])
+        twin = box.pad(batch["twin"]) if "twin" in batch else None
         if stage.name == "avd":
-            loss = avd_loss(self.nets, source, driving, self.config.avd.random_scale, self.config.avd.jitter)
+            loss = avd_loss(self.nets, source, driving, self.config.avd.random_scale, self.config.avd.jitter, twin)
             update("avd", loss)
             return {"avd": loss.item()}
         epoch = info.step * self.config.train.epochs // max(info.total, 1)
         drop = 0.0 if self.config.init else dropout_probability(self.config.train, epoch)
         background = epoch >= self.config.background.start_epoch
-        terms = reconstruction_losses(self.nets, self.config.loss, self.perceptual(), source, driving, drop, background)
+        terms = reconstruction_losses(
+            self.nets, self.config.loss, self.perceptual(), source, driving, drop, background, twin
+        )
         update("generator", torch.stack(list(terms.values())).sum())
         values = torch.stack([t.detach() for t in terms.values()]).tolist()
         return dict(zip(terms, values, strict=True))
