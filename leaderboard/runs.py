@@ -86,6 +86,17 @@ class RunData:
         found = self.info.get("contaminated")
         return sorted(map(str, found)) if isinstance(found, list) else []
 
+    @property
+    def external(self) -> Mapping[str, Any]:
+        """Badge and coverage by protocol of predictions from elsewhere; empty for a run of a registered method."""
+        return self.section("external")
+
+    def coverage(self, protocol: str) -> float:
+        """Delivered over asked frames of a protocol; 1 for a run of a registered method, which cannot lack any."""
+        known = self.external.get("coverage")
+        value = known.get(protocol) if isinstance(known, Mapping) else 1.0
+        return float(value) if isinstance(value, int | float) else 0.0
+
     def text(self, name: str) -> str:
         """A field of run.json as text ("" where absent)."""
         value = self.info.get(name)

@@ -84,6 +84,17 @@ class Row:
         return bool(self.runs[0].card("sanity"))
 
     @property
+    def badge(self) -> str:
+        """Who vouches for the numbers of predictions from elsewhere: the weakest of its runs; "" = a run of ours."""
+        order = ("self-reported", "rescored", "rerun")
+        found = [str(r.external.get("badge")) for r in self.runs if r.external]
+        return min(found, key=lambda b: order.index(b) if b in order else -1) if found else ""
+
+    def coverage(self, setting: Setting) -> float:
+        """Delivered over asked frames: the least of its runs."""
+        return min(run.coverage(setting.protocol) for run in self.runs)
+
+    @property
     def seeds(self) -> list[str]:
         """Training seeds, sorted."""
         return sorted({r.text("seed") for r in self.runs})
@@ -165,6 +176,7 @@ TITLES = {
     "cross-animation-relative": "Cross-animation, relative motion",
     "cross-place": "Cross-animation, place differs",
     "cross-shape": "Cross-animation, body shape differs",
+    "synthetic-lite": "Cross-animation, short list",
 }
 
 
@@ -290,6 +302,9 @@ def standing(row: Row, setting: Setting) -> str:
     judges = sorted({name for run in row.runs for name in run.contaminated})
     if judges:
         return f"contaminated, not ranked: trained with what {', '.join(judges)} measures with"
+    covered = row.coverage(setting)
+    if covered < 1:
+        return f"{covered:.2%} of the frames were delivered: not ranked"
     if row.overrides:
         return "changed by hand: not ranked"
     if setting.annotation_class != "detected":

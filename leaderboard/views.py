@@ -31,6 +31,8 @@ PROTOCOL_TEXT = {
     "exactly that motion.",
     "cross-animation-relative": "As cross-animation, but the motion is applied relative to the pose in the photo.",
     "cross-place": "Camera distance and position of source and driving person differ by known amounts.",
+    "synthetic-lite": "The first 20 pairs of cross-animation and their first 24 frames, for methods that take minutes "
+    "a clip. Another list is another protocol: not to be read beside cross-animation.",
     "cross-shape": "The body shapes of source and driving person differ by known amounts.",
 }
 NO_TRUTH_TEXT = (
@@ -231,6 +233,8 @@ def _toml(value: Any) -> str:
 
 def command_of(run: RunData) -> str:
     """The command that makes this run again, quoted for a POSIX shell."""
+    if run.external:
+        return shlex.join(["bench", "import", "PREDICTIONS", "--protocol", *run.protocols(), "--card", "card.toml"])
     words = ["bench", "run", "--method", run.method, "--dataset", run.text("dataset"), "--preset", run.text("preset")]
     for option in ("variant", "mode"):
         if run.text(option):

@@ -28,12 +28,12 @@ HEAVY = {"torch", "torchvision", "cv2", "av", "pandas", "scipy", "wandb"}
 
 @cache
 def modules() -> dict[str, Path]:
-    """Module name -> file, of all the suite's packages (the plugin template is no part of them)."""
+    """Module name -> file, of all the suite's packages (the plugin templates are no part of them)."""
     found = {}
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
-            if "templates_method" not in parts:
+            if not any(part.startswith("templates_") for part in parts):
                 found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 

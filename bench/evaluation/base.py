@@ -61,6 +61,8 @@ class MetricSpec:
         claims: ladders of the metric audit (``bench.evaluation.audit.ladders``) that it must get worse on at every
             rung (a metric without a direction: rise or fall on at every rung): what it claims to measure.
         missing: what a missing detection does ("" = nothing is detected: see :data:`UNDEFINED`).
+        blanks: it sees a black frame in place of one that was not delivered (``FramePair.delivered`` is False there);
+            every other metric has no value for a pair with such a frame.
     """
 
     name: str
@@ -89,6 +91,7 @@ class MetricSpec:
     average: str = "videos"
     claims: tuple[str, ...] = ()
     missing: str = ""
+    blanks: bool = False
 
     @property
     def id(self) -> str:
@@ -111,7 +114,8 @@ class ClipContext:
 @dataclass(frozen=True)
 class FramePair:
     """One scored frame: generated, reference (None where there is no truth), the reference's annotations by kind,
-    and the driving frame (None where no metric asked for it).
+    and the driving frame (None where no metric asked for it). ``delivered`` is False where ``generated`` is a black
+    frame in place of one that is not there (``MetricSpec.blanks``).
 
     ``shared`` holds what several metrics compute from the same frames (optical flow), so that it is computed once;
     fill it through :func:`shared`.
@@ -122,6 +126,7 @@ class FramePair:
     annotations: Mapping[str, Array] = field(default_factory=dict)
     driving: Array | None = None
     shared: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    delivered: bool = True
 
 
 def shared(frame: FramePair, key: str, compute: Callable[[], Any]) -> Any:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bench.evaluation.base import MetricSpec
 
-_CROSS = ("cross-animation", "cross-animation-relative", "cross-place", "cross-shape")
+_CROSS = ("cross-animation", "cross-animation-relative", "cross-place", "cross-shape", "synthetic-lite")
 _FRECHET = (
     "|m1 - m2|^2 + Tr(S1 + S2 - 2 sqrt(S1 S2)) of means and covariances, the root's trace as a nuclear norm (exact, "
     "float64)"
@@ -99,26 +99,70 @@ KID = replace(
     judge="inception",
 )
 
+_FVD = (
+    f"{_FRECHET}; covariance over n - 1; I3D (Kinetics-400) logits of windows of 16 frames, stride 16, a shorter rest "
+    "left out; shorter side to 224 bilinear, centre crop, [-1, 1] (StyleGAN-V); n_frames counts windows"
+)
+
 # -- windows of video ------------------------------------------------------------------------------------------------
 FVD = MetricSpec(
     name="fvd",
     title="FVD",
-    implementation="bench.evaluation.metrics.video:Fvd",
+    implementation="bench.evaluation.metrics.video:FvdGuarded",
     direction="lower",
     family="set",
-    formula=(
-        f"{_FRECHET}; covariance over n - 1; I3D (Kinetics-400) logits of windows of 16 frames, stride 16, a shorter "
-        "rest left out; shorter side to 224 bilinear, centre crop, [-1, 1] (StyleGAN-V); n_frames counts windows"
-    ),
+    formula=f"{_FVD}; undefined below 20 clips, since windows of one clip are not independent",
     flagged="I3D's features weigh look more than motion (Ge et al. 2024, content bias), so a still photo can do well",
     still_can_win=True,
     judge="video",
     scope="set",
     ranking_only=True,
 )
-FVD_STYLEGANV = replace(FVD, profile="styleganv-fvd", default=False)
-FVD_CDFVD = replace(
+FVD_STYLEGANV = replace(
     FVD,
+    profile="styleganv-fvd",
+    title="FVD, StyleGAN-V's arithmetic",
+    implementation="bench.evaluation.metrics.video:Fvd",
+    formula=f"{_FVD}; has a value for few clips, too, and says so",
+    default=False,
+)
+FVD_DISCO = replace(
+    FVD_STYLEGANV,
+    profile="disco-2024",
+    title="FVD (DisCo, frames read as they are)",
+    implementation="bench.evaluation.metrics.video:FvdEveryStart",
+    formula=(
+        f"{_FRECHET}; covariance over n - 1; I3D (Kinetics-400) logits of windows of 16 frames, one from every frame "
+        "on, so that they overlap; shorter side to 224 bicubic, centre crop (whether the scripts crop is not known "
+        "here), [-1, 1]; n_frames counts windows"
+    ),
+    judge="video-bicubic",
+)
+KVD = replace(
+    FVD,
+    name="kvd",
+    title="KVD",
+    implementation="bench.evaluation.metrics.video:Kvd",
+    formula=(
+        "unbiased squared MMD, kernel (x.y / 400 + 1)^3, all windows (no subsets); features and windows as for fvd: "
+        "read it where clips are too few for fvd; n_frames counts windows"
+    ),
+    range=(-float("inf"), float("inf")),
+)
+FID_VID = replace(
+    FVD_STYLEGANV,
+    name="fid-vid",
+    profile="default",
+    title="FID-VID",
+    implementation="bench.evaluation.metrics.video:FidVid",
+    formula=(
+        f"{_FRECHET}; covariance over n - 1; 3D-ResNet-50 (Kinetics, 112 px, means subtracted from 0..255) features of "
+        "windows of 16 frames, stride 16, a shorter rest filled with its last frame (DisCo); n_frames counts windows"
+    ),
+    judge="video-resnet",
+)
+FVD_CDFVD = replace(
+    FVD_STYLEGANV,
     profile="cdfvd",
     title="FVD, cd-fvd's arithmetic",
     implementation="bench.evaluation.metrics.video:FvdBiased",

@@ -260,7 +260,7 @@ SHAPE_LEAK = MetricSpec(
     ),
     range=(float("-inf"), float("inf")),
     needs=frozenset({"reference", "keypoints", "leak-keypoints"}),
-    protocols=("cross-animation", "cross-place", "cross-shape"),
+    protocols=("cross-animation", "cross-place", "cross-shape", "synthetic-lite"),
     judge="keypoints",
     missing="a joint that is missing in either frame leaves; a frame without common joints has no value",
     claims=("shape",),

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bench import registry
 from bench.evaluation.base import (
     REGIONS,
@@ -155,17 +157,29 @@ def score_pair(
     n_frames = len(trial.driving) - pair.first_scored
     context = ClipContext(pair.id, trial.driving.fps, size, n_frames, trial.source.rgb[0])
 
-    def stream() -> Iterator[FramePair]:
+    def stream(blanks: bool) -> Iterator[FramePair]:
         with READING:
-            generated = open_generated(frames_of(pair), len(trial.driving))
+            generated = open_generated(frames_of(pair), len(trial.driving), blanks)
         kinds = frozenset(needed & available & (KINDS.keys() | {LEAK}))
         return trial_frames(trial, generated, kinds, "driving" in needed)
 
-    return score_clip(metrics, regions, context, stream, available)
+    def scored(chosen: Selected, blanks: bool) -> Outcomes:
+        return score_clip(chosen, regions, context, lambda: stream(blanks), available) if chosen else {}
+
+    tolerant = {key: entry for key, entry in metrics.items() if entry[0].blanks}
+    if not tolerant or not _lacks_frames(frames_of(pair), len(trial.driving)):
+        return scored(metrics, False)
+    strict = {key: entry for key, entry in metrics.items() if key not in tolerant}
+    return scored(strict, False) | scored(tolerant, True)
+
+
+def _lacks_frames(frames: Path | Clip, expected: int) -> bool:
+    """Whether frames of a folder are not there (more than expected is another matter)."""
+    return isinstance(frames, Path) and not all((frames / f"{i:06d}.png").is_file() for i in range(expected))
 
 
 def trial_frames(
-    trial: Trial, generated: Sequence[Path] | Clip, kinds: frozenset[str], driving: bool
+    trial: Trial, generated: Sequence[Path | None] | Clip, kinds: frozenset[str], driving: bool
 ) -> Iterator[FramePair]:
     """Scored frames of a trial with the reference's annotations, and the driving frames if asked; memory is one chunk.
 
@@ -185,14 +199,24 @@ def trial_frames(
             real = trial.reference.read(index, kinds) if trial.reference is not None else None
             drive = trial.driving.read(index).rgb if driving else None
             leaks = leak.read(index, frozenset({"keypoints"})).annotations["keypoints"] if leak else None
-        for i, frame in enumerate(_read(generated, index)):
+        for i, made in enumerate(_read(generated, index)):
+            frame = np.zeros((*trial.driving.size, 3), np.uint8) if made is None else made
             notes = {} if real is None else {kind: array[i] for kind, array in real.annotations.items()}
             notes |= {} if leaks is None else {LEAK: leaks[i]}
-            yield FramePair(frame, None if real is None else real.rgb[i], notes, None if drive is None else drive[i])
+            yield FramePair(
+                frame,
+                None if real is None else real.rgb[i],
+                notes,
+                None if drive is None else drive[i],
+                delivered=made is not None,
+            )
 
 
-def open_generated(frames: Path | Clip, expected: int) -> Sequence[Path] | Clip:
+def open_generated(frames: Path | Clip, expected: int, blanks: bool = False) -> Sequence[Path | None] | Clip:
     """The generated frames of a pair: a clip, or the files ``%06d.png`` of a folder (others there are ignored).
+
+    Args:
+        blanks: None stands for a file that is not there, and nothing is raised for it.
 
     Raises:
         InvalidInputError: other than ``expected`` frames.
@@ -203,6 +227,8 @@ def open_generated(frames: Path | Clip, expected: int) -> Sequence[Path] | Clip:
             raise InvalidInputError(f"there are {len(frames)} generated frames, not {expected}")
         return frames
     files = [frames / f"{i:06d}.png" for i in range(expected)]
+    if blanks:
+        return [file if file.is_file() else None for file in files]
     missing = [file.name for file in files if not file.is_file()]
     if len(missing) == expected:
         raise GenerationError(f"there are no generated frames in {frames.name}")
@@ -213,13 +239,14 @@ def open_generated(frames: Path | Clip, expected: int) -> Sequence[Path] | Clip:
     return files
 
 
-def _read(frames: Sequence[Path] | Clip, index: range) -> Iterator[Array]:
+def _read(frames: Sequence[Path | None] | Clip, index: range) -> Iterator[Array | None]:
     if isinstance(frames, Clip):
         with READING:
             stack = frames.read(index)
         yield from stack.rgb
     else:
-        yield from (read_png(frames[i]) for i in index)
+        for path in (frames[i] for i in index):
+            yield None if path is None else read_png(path)
 
 
 def read_png(path: Path) -> Array:
