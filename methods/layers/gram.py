@@ -17,9 +17,7 @@ def gram(features: Tensor) -> Tensor:
     return flat @ flat.mT / (c * h * w)
 
 
-def style_loss(
-    prediction: Sequence[Tensor], target: Sequence[Tensor], kind: Literal["l1", "squared"] = "l1"
-) -> Tensor:
+def style_loss(prediction: Sequence[Tensor], target: Sequence[Tensor], kind: Literal["l1", "squared"] = "l1") -> Tensor:
     """Sum over taps of the difference of Gram matrices, scalar; the gradient reaches ``prediction`` only.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -52,7 +53,7 @@ def test_multi_scale_halves_the_input_between_scales() -> None:
     torch.manual_seed(0)
     net: Any = MultiScaleDiscriminator(5, 3, width=4, layers=2, norm="instance")
     found = net(torch.rand(2, 5, 64, 64))
-    assert [[tuple(f.shape[2:]) for f in scale][0] for scale in found] == [(33, 33), (17, 17), (9, 9)]
+    assert [tuple(scale[0].shape[2:]) for scale in found] == [(33, 33), (17, 17), (9, 9)]
     flat = net(torch.full((1, 5, 64, 64), 0.25))
     torch.testing.assert_close(flat[1][0], net.scales[1](torch.full((1, 5, 32, 32), 0.25))[0])
 
@@ -63,7 +64,7 @@ def test_res_discriminator_halves_at_every_block() -> None:
     assert [tuple(f.shape[1:]) for f in found] == [(32, 32, 32), (64, 16, 16), (128, 8, 8), (128, 4, 4), (1, 4, 4)]
     # blocks: 3 x 3, 4 x 4 and 1 x 1 convolutions with biases, and the head
     widths = [3, 32, 64, 128, 128]
-    expected = sum(9 * a * b + b + 16 * b * b + b + a * b + b for a, b in zip(widths, widths[1:], strict=False)) + 129
+    expected = sum(9 * a * b + b + 16 * b * b + b + a * b + b for a, b in pairwise(widths)) + 129
     assert parameters(ResDiscriminator()) == expected
 
 
@@ -104,7 +105,11 @@ def test_generator_losses_have_their_known_values(kind: Any, value: float) -> No
 def test_feature_matching_sums_layers_averages_scales_and_spares_the_real_side() -> None:
     real = [[torch.zeros(1, 1, 2, 2, requires_grad=True), torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 1, 1)]] * 2
     fake = [
-        [torch.full((1, 1, 2, 2), 1.0, requires_grad=True), torch.full((1, 1, 4, 4), 2.0), torch.full((1, 1, 1, 1), 9.0)],
+        [
+            torch.full((1, 1, 2, 2), 1.0, requires_grad=True),
+            torch.full((1, 1, 4, 4), 2.0),
+            torch.full((1, 1, 1, 1), 9.0),
+        ],
         [torch.full((1, 1, 2, 2), 3.0), torch.full((1, 1, 4, 4), 4.0), torch.full((1, 1, 1, 1), 9.0)],
     ]
     loss = feature_matching(real, fake)
