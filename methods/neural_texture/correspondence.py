@@ -1,0 +1,133 @@
+"""What a photo's IUV map says without learning: textures of its surface, and where each surface point is seen.
+
+Both are values of photo pixels, spread into one small square a body part by (U, V), with holes filled from their
+neighbourhood, and read again by another IUV map. Used by the presets for small machines (ours); the paper learns both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from methods.layers.grids import coordinate_grid, warp
+
+PARTS = 24
+#: Confidence of a hole falls by this factor with each halving of resolution from which it was filled.
+DECAY = 0.6
+#: Weight of the coarser level where a texel was seen.
+LEAK = 1e-3
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A photo's surface by part.
+
+    Attributes:
+        colours: (B, 24, 3, S, S) in [0, 1], 0 for a part that the photo does not show.
+        positions: (B, 24, 2, S, S) where a point is seen, network coordinates (x, y).
+        confidence: (B, 24, 1, S, S): 1 seen, less the further a hole was from what was seen, 0 for an unseen part.
+    """
+
+    colours: Tensor
+    positions: Tensor
+    confidence: Tensor
+
+    def expand(self, batch: int) -> Surface:
+        """One photo's surface for a batch of driving frames."""
+        return Surface(*(x.expand(batch, -1, -1, -1, -1) for x in (self.colours, self.positions, self.confidence)))
+
+
+def texture_grid(parts: Tensor, uv: Tensor) -> Tensor:
+    """Sampling grid into a stack of textures: (..., 2) (U, V) in [0, 1] and part numbers 0..23 -> (..., 3).
+
+    Columns are V and rows U, as in FewShotMotionTransfer; exactly on a part's slice, so that parts never mix.
+    """
+    z = 2.0 * parts.float() / (PARTS - 1) - 1.0
+    return torch.stack([2 * uv[..., 1] - 1, 2 * uv[..., 0] - 1, z], dim=-1)
+
+
+def sample_textures(textures: Tensor, parts: Tensor, uv: Tensor) -> Tensor:
+    """Bilinear samples of textures (eq. 6).
+
+    Args:
+        textures: (B, 24, C, S, S). parts: (B, K, H, W) part numbers 0..23. uv: (B, K, H, W, 2) in [0, 1].
+
+    Returns:
+        (B, C, K, H, W) float32.
+    """
+    grid = texture_grid(parts, uv.float())
+    volume = textures.float().transpose(1, 2)
+    return F.grid_sample(volume, grid, mode="bilinear", padding_mode="border", align_corners=True)
+
+
+def _spread(values: Tensor, iuv: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Bilinear splatting of (B, C, H, W) values of body pixels -> sums (B * 24, C, S, S), weights (B * 24, 1, S, S)."""
+    b, c, h, w = values.shape
+    part, uv = iuv[..., 0].long(), iuv[..., 1:].float() / 255 * (size - 1)
+    body = part > 0
+    batch = torch.arange(b, device=iuv.device)[:, None, None].expand_as(part)
+    low = uv.floor().clamp(max=size - 2) if size > 1 else uv.floor()
+    share = uv - low
+    table = values.new_zeros(b * PARTS * size * size, c + 1)
+    one = torch.cat([values, values.new_ones(b, 1, h, w)], dim=1).movedim(1, -1)[body]
+    start = ((batch * PARTS + part - 1) * size * size)[body]
+    for row in (0, 1):
+        for column in (0, 1):
+            weight = (share[..., 0] if row else 1 - share[..., 0]) * (share[..., 1] if column else 1 - share[..., 1])
+            index = start + ((low[..., 0].long() + row) * size + low[..., 1].long() + column)[body]
+            table.index_add_(0, index, one * weight[body][:, None])
+    made = table.view(b * PARTS, size, size, c + 1).movedim(-1, 1)
+    return made[:, :c], made[:, c:]
+
+
+def _fill(sums: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Weighted means with holes filled from the next coarser level, down to one texel -> values, confidence."""
+    if sums.shape[-1] > 1:
+        coarse, trust = _fill(4 * F.avg_pool2d(sums, 2), 4 * F.avg_pool2d(weights, 2))
+        coarse, trust = (F.interpolate(x, scale_factor=2.0, mode="nearest") for x in (coarse, trust))
+    else:
+        coarse, trust = torch.zeros_like(sums), torch.zeros_like(weights)
+    total = weights + LEAK
+    return (sums + LEAK * coarse) / total, (weights + LEAK * DECAY * trust) / total
+
+
+@torch.no_grad()
+def extract_surface(image: Tensor, iuv: Tensor, size: int) -> Surface:
+    """The surface that a photo shows.
+
+    Args:
+        image: (B, 3, H, W) in [0, 1]. iuv: (B, H, W, 3) uint8 part, U, V. size: texels on a side, a power of two.
+    """
+    b, _, h, w = image.shape
+    where = coordinate_grid(h, w, image).permute(2, 0, 1).expand(b, -1, -1, -1)
+    sums, weights = _spread(torch.cat([image.float(), where], dim=1), iuv, size)
+    values, confidence = _fill(sums, weights)
+    values, confidence = (x.unflatten(0, (b, PARTS)) for x in (values, confidence))
+    return Surface(values[:, :, :3], values[:, :, 3:], confidence)
+
+
+@torch.no_grad()
+def find_correspondence(surface: Surface, photo: Tensor, photo_iuv: Tensor, iuv: Tensor) -> Tensor:
+    """Where the photo shows the surface points of another frame.
+
+    Args:
+        surface: of the photo. photo: (B, 3, H, W). photo_iuv, iuv: (B, H, W, 3) uint8, of the photo and of the frame.
+
+    Returns:
+        (B, 6, H, W): displacement in network units (2; 0 on the background and for parts that are not seen),
+        confidence (1; 0 where the photo shows another part at that place), and the photo seen through it (3).
+    """
+    part = iuv[..., 0].long()
+    textures = torch.cat([surface.positions, surface.confidence], dim=2)
+    found = sample_textures(textures, (part - 1).clamp(min=0)[:, None], iuv[:, None, ..., 1:].float() / 255)[:, :, 0]
+    here = coordinate_grid(iuv.shape[1], iuv.shape[2], photo).permute(2, 0, 1)
+    known = ((part > 0)[:, None] & (found[:, 2:] > 0)).float()
+    displacement = (found[:, :2] - here) * known
+    grid = (displacement + here).permute(0, 2, 3, 1)
+    labels = photo_iuv[..., :1].movedim(-1, 1).float()
+    there = F.grid_sample(labels, grid, mode="nearest", align_corners=True)
+    confidence = torch.where(part[:, None] > 0, found[:, 2:] * (there == part[:, None]), 1.0)
+    return torch.cat([displacement, confidence, warp(photo, grid)], dim=1)
