@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Kernel = Literal[1, 3, 5, 7]
 Odd = Literal[3, 5, 7]
+SCALES = (1.0, 0.5, 0.25, 0.125)
+
+
+def _known_scale(value: float) -> float:
+    if value not in SCALES:
+        raise ValueError(f"must be one of {', '.join(map(str, SCALES))}")
+    return value
+
+
+Scale = Annotated[float, AfterValidator(_known_scale)]
 #: Flow levels: full, half and quarter resolution of the networks' input (section III-E).
 LEVELS = 3
 
@@ -108,9 +118,7 @@ class LossConfig(_Config):
     network: Literal["vgg19", "random-features"] = Field(
         default="vgg19", description="of the perceptual losses: the paper's, or a substitute without a file (ours)"
     )
-    scales: tuple[Literal[1.0, 0.5, 0.25, 0.125], ...] = Field(
-        default=(1.0, 0.5, 0.25, 0.125), min_length=1, description="image pyramid (FOMM)"
-    )
+    scales: tuple[Scale, ...] = Field(default=SCALES, min_length=1, description="image pyramid (FOMM)")
     perceptual: Weight = Field(default=10.0, description="eq. 12, every tap and scale (paper)")
     l1: Weight = Field(default=1.0, description="eq. 12 (paper)")
     correctness: Weight = Field(default=5.0, description="perceptual correctness, eq. 10 (paper)")

@@ -65,20 +65,19 @@ def sample_textures(textures: Tensor, parts: Tensor, uv: Tensor) -> Tensor:
 
 def _spread(values: Tensor, iuv: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """Bilinear splatting of (B, C, H, W) values of body pixels -> sums (B * 24, C, S, S), weights (B * 24, 1, S, S)."""
-    b, c, h, w = values.shape
-    part, uv = iuv[..., 0].long(), iuv[..., 1:].float() / 255 * (size - 1)
-    body = part > 0
-    batch = torch.arange(b, device=iuv.device)[:, None, None].expand_as(part)
-    low = uv.floor().clamp(max=size - 2) if size > 1 else uv.floor()
-    share = uv - low
+    b, c = values.shape[:2]
+    body = (iuv[..., 0] > 0).nonzero(as_tuple=True)
+    part, uv = iuv[body][:, 0].long(), iuv[body][:, 1:].float() / 255 * (size - 1)
+    low = uv.floor().clamp(max=max(size - 2, 0))
+    share, low = uv - low, low.long()
+    rows = values.movedim(1, -1)[body]
+    rows = torch.cat([rows, rows.new_ones(len(rows), 1)], dim=1)
+    start = ((body[0] * PARTS + part - 1) * size + low[:, 0]) * size + low[:, 1]
     table = values.new_zeros(b * PARTS * size * size, c + 1)
-    one = torch.cat([values, values.new_ones(b, 1, h, w)], dim=1).movedim(1, -1)[body]
-    start = ((batch * PARTS + part - 1) * size * size)[body]
-    for row in (0, 1):
-        for column in (0, 1):
-            weight = (share[..., 0] if row else 1 - share[..., 0]) * (share[..., 1] if column else 1 - share[..., 1])
-            index = start + ((low[..., 0].long() + row) * size + low[..., 1].long() + column)[body]
-            table.index_add_(0, index, one * weight[body][:, None])
+    for down in (0, 1):
+        for right in (0, 1):
+            weight = (share[:, 0] if down else 1 - share[:, 0]) * (share[:, 1] if right else 1 - share[:, 1])
+            table.index_add_(0, start + down * size + right, rows * weight[:, None])
     made = table.view(b * PARTS, size, size, c + 1).movedim(-1, 1)
     return made[:, :c], made[:, c:]
 

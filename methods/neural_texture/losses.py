@@ -31,8 +31,8 @@ def flow_terms(
     terms = {}
     if config.correctness:
         with torch.no_grad():
-            taps = [perceptual.features(x) for x in (source, driving)]
-        terms["correctness"] = config.correctness * correctness_loss(motion, *taps, config.correctness_levels)
+            before, after = perceptual.features(source), perceptual.features(driving)
+        terms["correctness"] = config.correctness * correctness_loss(motion, before, after, config.correctness_levels)
     if config.affine:
         levels = zip(motion.predicted, WINDOWS, strict=False)
         terms["affine"] = config.affine * torch.stack([affine_regularisation(f, side) for f, side in levels]).sum()
@@ -52,7 +52,7 @@ def coordinate_loss(geometry: Geometry, iuv: Tensor) -> Tensor:
     """L1 of U and V of the labelled part, mean over the labelled pixels; 0 where there are none."""
     part = iuv[..., 0].long()
     index = (part - 1).clamp(0, PARTS - 1)[:, None, None].expand(-1, -1, 2, -1, -1)
-    found = geometry.uv.gather(1, index)[:, 0]
+    found = geometry.uv.gather(1, index)[:, 0].clamp(0, 1)
     wanted = iuv[..., 1:].movedim(-1, 1).float() / 255
     body = (part > 0)[:, None].float()
     return ((found - wanted).abs() * body).sum() / (2 * body.sum()).clamp(min=1)

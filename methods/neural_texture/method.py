@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,15 +88,11 @@ class NeuralTexture(Method):
 
     def _stage(self, name: str, steps: int, last: bool) -> Stage:
         t = self.config.train
-        shared = {
-            "lr": t.lr,
-            "betas": (t.beta1, 0.999),
-            "milestones": tuple(round(steps * share) for share in t.decay),
-            "gamma": 0.3,
-        }
-        players = {"generator": Player(self._networks(name), clip_norm=t.clip or None, clip_type=2.0, **shared)}
+        milestones = tuple(round(steps * share) for share in t.decay)
+        generator = Player(self._networks(name), t.lr, (t.beta1, 0.999), milestones=milestones, gamma=0.3)
+        players = {"generator": replace(generator, clip_norm=t.clip or None, clip_type=2.0)}
         if "discriminator" in self.nets and name != "texture":
-            players["discriminator"] = Player(("discriminator",), **shared)
+            players["discriminator"] = replace(generator, nets=("discriminator",))
         item = PairItem(ordered=False)
         return Stage(name, item, t.batch, steps, players, needs=TRAINING_KINDS, validate=last)
 

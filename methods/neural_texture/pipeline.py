@@ -106,8 +106,9 @@ class Pipeline:
 
     def texture(self, source: Source, driving: Tensor) -> TextureOutput:
         """The 2.5D branch alone, for driving IUV (B, H, W, 3) uint8 (first stage)."""
-        signals, _ = self._motion(source, driving, iuv_one_hot(driving), flow=False)
-        made: TextureOutput = self.nets["texture"](source.texture, source.surface, signals, driving)
+        one_hot = iuv_one_hot(driving)
+        signals, _ = self._motion(source, driving, one_hot, flow=False)
+        made: TextureOutput = self.nets["texture"](source.texture, source.surface, signals, one_hot)
         return made
 
     def __call__(self, source: Source, driving: Tensor, texture: bool = True, enlarge: bool = True) -> Generated:
@@ -129,7 +130,7 @@ class Pipeline:
             appearance = nets["appearance"](source.levels, one_hot)
         neural = None
         if texture and "texture" in nets:
-            neural = nets["texture"](source.texture, source.surface, signals, driving)
+            neural = nets["texture"](source.texture, source.surface, signals, one_hot)
         image, mask = self._blend(source, appearance, neural, len(driving), texture, enlarge)
         return Generated(image, mask, motion, appearance, neural)
 

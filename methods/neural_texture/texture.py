@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.layers.blocks import DownBlock, ResBlock, SameBlock, UpBlock
-from methods.layers.labels import one_hot
 from methods.neural_texture.blocks import SteeredResBlock, like, zero_init
 from methods.neural_texture.config import TextureConfig
 from methods.neural_texture.correspondence import PARTS, Surface, sample_textures
@@ -24,7 +23,8 @@ class Geometry:
     """A DensePose map as scores (eq. 5).
 
     Attributes:
-        logits: (B, 25, H, W) of background and the 24 parts. uv: (B, 24, 2, H, W), U and V of each part in [0, 1].
+        logits: (B, 25, H, W) of background and the 24 parts.
+        uv: (B, 24, 2, H, W), U and V of each part as regressed; clamped to [0, 1] where they are read.
     """
 
     logits: Tensor
@@ -60,16 +60,21 @@ def map_texture(atlas: Tensor, geometry: Geometry, parts_per_pixel: int = PARTS)
     probability = geometry.logits.float().softmax(dim=1)[:, 1:]
     weight, parts = probability.topk(parts_per_pixel, dim=1)
     index = parts[:, :, None].expand(-1, -1, 2, -1, -1)
-    uv = geometry.uv.gather(1, index).movedim(2, -1)
+    uv = geometry.uv.gather(1, index).clamp(0, 1).movedim(2, -1)
     return (sample_textures(atlas, parts, uv) * weight[:, None]).sum(dim=2)
 
 
-def given_geometry(iuv: Tensor, prior: float) -> Geometry:
-    """A given IUV map (B, H, W, 3) uint8 as scores: ``prior`` for its label, its U and V there, 0.5 elsewhere."""
-    labels = one_hot(iuv[..., 0], PARTS + 1)
-    uv = iuv[..., 1:].movedim(-1, 1).float()[:, None] / 255
-    here = labels[:, 1:, None]
-    return Geometry(prior * labels, here * uv + (1 - here) * 0.5)
+def given_geometry(one_hot_iuv: Tensor, prior: float) -> Geometry:
+    """A given one-hot IUV map (B, 72, H, W) as scores: ``prior`` for its label; U and V less 0.5 there, 0 elsewhere."""
+    by_part = one_hot_iuv.unflatten(1, (PARTS, 3))
+    parts = by_part[:, :, 0]
+    logits = prior * torch.cat([1 - parts.sum(1, keepdim=True), parts], dim=1)
+    return Geometry(logits, by_part[:, :, 1:] - 0.5 * by_part[:, :, :1])
+
+
+def _reduce(x: Tensor, side: int) -> Tensor:
+    """(B, C, h, w) -> (B, C, side, side) by means over areas."""
+    return x if tuple(x.shape[2:]) == (side, side) else F.adaptive_avg_pool2d(x, side)
 
 
 class TextureBranch(nn.Module):
@@ -118,8 +123,7 @@ class TextureBranch(nn.Module):
         if self.corrects:
             zero_init(self.score_head)
             zero_init(self.coordinate_head)
-        else:
-            nn.init.constant_(self.coordinate_head.bias, 0.5)  # type: ignore[arg-type]
+        nn.init.constant_(self.coordinate_head.bias, 0.5)  # type: ignore[arg-type]
 
     def encode_source(self, image: Tensor, one_hot_iuv: Tensor) -> tuple[Tensor, Tensor]:
         """E_a and E_g of (B, 3, H, W) and (B, 72, H, W): appearance and geometry features, which no driving changes."""
@@ -132,12 +136,12 @@ class TextureBranch(nn.Module):
         """T_a (eq. 5): appearance features and signal -> neural texture atlas (B, 24, C, S, S), float32."""
         c, batch = self.config, len(signals.atlas)
         side = c.size >> c.atlas_ups
-        x = F.adaptive_avg_pool2d(appearance, side)
+        x = _reduce(appearance, side)
         extracted = None
         if self.join is not None:
             assert surface is not None
             extracted = torch.cat([surface.colours, surface.confidence], dim=2)
-            reduced = F.adaptive_avg_pool2d(extracted.flatten(1, 2), side)
+            reduced = _reduce(extracted.flatten(1, 2), side)
             x = F.leaky_relu(self.join(torch.cat([x, reduced.to(x.dtype)], dim=1)), 0.1)
         x = like(x, batch)
         for block in self.atlas_blocks:
@@ -154,7 +158,7 @@ class TextureBranch(nn.Module):
     def translate_geometry(self, features: Tensor, signals: Signals, driving: Tensor) -> Geometry:
         """T_g (eq. 5): geometry features and signal -> DensePose map of the driving pose.
 
-        ``driving`` (B, H, W, 3) uint8 is read only where the given map is corrected.
+        ``driving``, the one-hot driving map (B, 72, H, W), is read only where the given map is corrected.
         """
         x = like(features, len(driving))
         if self.geometry_join is not None:
@@ -169,7 +173,7 @@ class TextureBranch(nn.Module):
         if self.corrects:
             given = given_geometry(driving, self.config.prior)
             logits, uv = logits + given.logits, uv + given.uv
-        return Geometry(logits, uv.clamp(0, 1))
+        return Geometry(logits, uv)
 
     def forward(
         self, features: tuple[Tensor, Tensor], surface: Surface | None, signals: Signals, driving: Tensor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -106,18 +107,18 @@ class WarpingBranch(_Body):
     def forward(self, levels: list[Tensor], image: Tensor, motion: Motion) -> Appearance:
         """Source features, the photo (1 or B, 3, H, W) and motion -> fused features, coarse image and mask."""
         warped = self.warp_features(levels, motion)
-        occlusion = motion.occlusion
+        occlusion: Sequence[Tensor | None] = motion.occlusion or [None] * LEVELS
         if self.multi_scale:
-            fused = self.refine(fuse(warped[-1], None, occlusion and occlusion[0]))
+            fused = self.refine(fuse(warped[-1], None, occlusion[0]))
             for i, up in enumerate(self.ups, start=1):
-                fused = fuse(warped[-1 - i], up(fused), occlusion and occlusion[i])
+                fused = fuse(warped[-1 - i], up(fused), occlusion[i])
         else:
             fused = self.refine(self.encode(warped[0])[-1])
             for up in self.ups:
                 fused = up(fused)
-            fused = fuse(warped[0], fused, occlusion and occlusion[-1])
+            fused = fuse(warped[0], fused, occlusion[-1])
         made, mask = self.heads(fused)
-        if self.image_level and occlusion is not None:
+        if self.image_level and occlusion[-1] is not None:
             made = fuse(warp(like(image, len(made)), motion.grid(-1), "border"), made, occlusion[-1])
         return Appearance(fused, made, mask)
 
