@@ -187,7 +187,7 @@ class NeuralTextureConfig(_Config):
     def uses_extraction(self) -> bool:
         """Whether the photo's texture or positions are extracted by its IUV map."""
         extracted = self.branches.texture and self.texture.atlas == "extracted"
-        return extracted or (self.branches.appearance == "warping" and self.motion.base == "correspondence")
+        return extracted or (self.has_motion and self.motion.base == "correspondence")
 
     @property
     def reduction(self) -> int:

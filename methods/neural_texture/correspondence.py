@@ -6,6 +6,7 @@ neighbourhood, and read again by another IUV map. Used by the presets for small 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,14 +22,26 @@ DECAY = 0.6
 LEAK = 1e-3
 
 
+#: For parts 1..24 the other side of the same limb, and whether its U and V run the other way (DensePose's charts).
+OTHER_SIDE = (
+    (2, 0, 0), (1, 0, 0), (4, 0, 0), (3, 0, 0), (6, 0, 0), (5, 0, 0),
+    (9, 1, 1), (10, 1, 1), (7, 1, 1), (8, 1, 1), (13, 1, 0), (14, 1, 0), (11, 1, 0), (12, 1, 0),
+    (17, 0, 0), (18, 0, 0), (15, 0, 0), (16, 0, 0), (21, 1, 0), (22, 1, 0), (19, 1, 0), (20, 1, 0),
+    (24, 1, 0), (23, 1, 0),
+)  # fmt: skip
+#: For parts 1..24 the same part of the other limb.
+OTHER_LIMB = (2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21, 24, 23)
+
+
 @dataclass(frozen=True)
 class Surface:
     """A photo's surface by part.
 
     Attributes:
-        colours: (B, 24, 3, S, S) in [0, 1], 0 for a part that the photo does not show.
+        colours: (B, 24, 3, S, S) in [0, 1], 0 where nothing is known.
         positions: (B, 24, 2, S, S) where a point is seen, network coordinates (x, y).
-        confidence: (B, 24, 1, S, S): 1 seen, less the further a hole was from what was seen, 0 for an unseen part.
+        confidence: (B, 24, 1, S, S): 1 seen, less the further a hole was from what was seen, less again in a part that
+            is not seen at all and borrows from its other side or limb; 0 where that is not seen either.
     """
 
     colours: Tensor
@@ -93,6 +106,24 @@ def _fill(sums: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     return (sums + LEAK * coarse) / total, (weights + LEAK * DECAY * trust) / total
 
 
+def _borrow(values: Tensor, confidence: Tensor, partners: Sequence[tuple[int, int, int]]) -> tuple[Tensor, Tensor]:
+    """Fill the parts that are not seen at all from their partners, with less confidence.
+
+    Args:
+        values: (B, 24, C, S, S). confidence: (B, 24, 1, S, S). partners: number, flip U, flip V of each part's partner.
+    """
+    unseen = confidence.amax(dim=(2, 3, 4), keepdim=True) == 0
+    order = torch.tensor([number - 1 for number, _, _ in partners], device=values.device)
+    flips = torch.tensor([flip for _, *flip in partners], device=values.device).view(1, PARTS, 2, 1, 1, 1) > 0
+    borrowed = []
+    for x in (values, confidence * DECAY):
+        other = x[:, order]
+        other = torch.where(flips[:, :, 0], other.flip(3), other)
+        other = torch.where(flips[:, :, 1], other.flip(4), other)
+        borrowed.append(torch.where(unseen, other, x))
+    return borrowed[0], torch.where(unseen, borrowed[1], confidence)
+
+
 @torch.no_grad()
 def extract_surface(image: Tensor, iuv: Tensor, size: int) -> Surface:
     """The surface that a photo shows.
@@ -105,6 +136,8 @@ def extract_surface(image: Tensor, iuv: Tensor, size: int) -> Surface:
     sums, weights = _spread(torch.cat([image.float(), where], dim=1), iuv, size)
     values, confidence = _fill(sums, weights)
     values, confidence = (x.unflatten(0, (b, PARTS)) for x in (values, confidence))
+    for partners in (OTHER_SIDE, [(limb, 0, 0) for limb in OTHER_LIMB]):
+        values, confidence = _borrow(values, confidence, partners)
     return Surface(values[:, :, :3], values[:, :, 3:], confidence)
 
 

@@ -95,7 +95,7 @@ class Pipeline:
     def _motion(self, source: Source, driving: Tensor, one_hot: Tensor, flow: bool) -> tuple[Any, Motion | None]:
         """Signals, and flow where asked."""
         base, given = None, one_hot
-        if self.config.branches.appearance == "warping" and self.config.motion.base == "correspondence":
+        if self.config.motion.base == "correspondence":
             assert source.surface is not None
             n = len(driving)
             photo, photo_iuv = like(source.image, n), like(source.iuv, n)

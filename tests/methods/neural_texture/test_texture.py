@@ -7,7 +7,13 @@ import torch
 from torch import Tensor
 
 from methods.layers.labels import iuv_one_hot
-from methods.neural_texture.correspondence import PARTS, extract_surface, find_correspondence, sample_textures
+from methods.neural_texture.correspondence import (
+    OTHER_SIDE,
+    PARTS,
+    extract_surface,
+    find_correspondence,
+    sample_textures,
+)
 from methods.neural_texture.losses import coordinate_loss, masked_l1, part_loss
 from methods.neural_texture.texture import Geometry, given_geometry, map_texture
 
@@ -91,7 +97,7 @@ def test_extracting_and_mapping_again_gives_the_photo_back() -> None:
     again = map_texture(surface.colours, sure(iuv))
     assert (again - photo).abs().mean() < 0.01
     assert surface.confidence[:, 4].min() > 0.9
-    others = [p for p in range(PARTS) if p != 4]
+    others = [p for p in range(PARTS) if p not in (4, 5)]  # the other foot borrows
     assert surface.confidence[:, others].max() == 0
     assert surface.colours[:, others].max() == 0
 
@@ -107,6 +113,22 @@ def test_holes_are_filled_from_their_neighbourhood_with_less_confidence() -> Non
     assert colours[7, 7].item() == pytest.approx(0.8, abs=1e-3)
     assert colours[1, 1].item() == pytest.approx(0.2, abs=0.05)  # the nearer of the two
     assert confidence[0, 0] > confidence[1, 1] > confidence[3, 4] > 0
+
+
+def test_a_part_that_is_not_seen_borrows_from_its_other_side_then_from_the_other_limb() -> None:
+    """Only the back of the right upper leg (part 7) is seen: its front flips both axes, the left leg copies the right."""
+    y, x = torch.meshgrid(torch.linspace(0, 255, 16), torch.linspace(0, 255, 16), indexing="ij")
+    iuv = torch.stack([torch.full_like(x, 7), y, x], dim=-1)[None].round().to(torch.uint8)
+    surface = extract_surface(torch.stack([x / 255, y / 255, x * 0])[None], iuv, 8)
+    back, front, left = (surface.colours[0, part - 1] for part in (7, 9, 8))
+    torch.testing.assert_close(front, back.flip(1, 2))
+    torch.testing.assert_close(left, back)
+    sure = [surface.confidence[0, part - 1].mean().item() for part in (7, 9, 10, 8, 1)]
+    assert sure[0] > sure[1] > sure[2] > 0
+    assert sure[4] == 0
+    for number, flip_u, flip_v in OTHER_SIDE:  # partners are mutual
+        again = OTHER_SIDE[number - 1]
+        assert OTHER_SIDE[again[0] - 1] == (number, flip_u, flip_v)
 
 
 def test_the_correspondence_of_a_shifted_body_is_its_shift() -> None:
