@@ -116,7 +116,7 @@ def test_holes_are_filled_from_their_neighbourhood_with_less_confidence() -> Non
 
 
 def test_a_part_that_is_not_seen_borrows_from_its_other_side_then_from_the_other_limb() -> None:
-    """Only the back of the right upper leg (part 7) is seen: its front flips both axes, the left leg copies the right."""
+    """Only the back of the right upper leg (part 7) is seen: its front flips both axes, the left leg copies it."""
     y, x = torch.meshgrid(torch.linspace(0, 255, 16), torch.linspace(0, 255, 16), indexing="ij")
     iuv = torch.stack([torch.full_like(x, 7), y, x], dim=-1)[None].round().to(torch.uint8)
     surface = extract_surface(torch.stack([x / 255, y / 255, x * 0])[None], iuv, 8)
