@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.layers.grids import coordinate_grid
-from methods.neural_texture.blocks import SplitConv, enlarge, every_other, zero_init
+from methods.neural_texture.blocks import SplitConv, enlarge, every_other, quiet_init
 from methods.neural_texture.config import LEVELS, MotionConfig
 
 #: Channels of FlowNetS over those of its first layer, level by level (Dosovitskiy et al., ICCV 2015).
@@ -108,7 +108,7 @@ class MotionEncoder(nn.Module):
 class MotionDecoder(nn.Module):
     """FlowNetS decoder, carried on to full resolution: each level refines the enlarged flow of the level below.
 
-    It begins with no displacement; the first occlusion is that of ``OPEN`` (mostly the warped source).
+    It begins with almost no displacement; the first occlusion is that of ``OPEN`` (mostly the warped source).
     """
 
     OPEN = -1.0
@@ -125,7 +125,7 @@ class MotionDecoder(nn.Module):
             self.ups.append(nn.ConvTranspose2d(cin, cout, 4, stride=2, padding=1))
             cin = cout + (widths[level - 1] if level else 0) + (heads if level < LEVELS - 1 else 0)
             if level < LEVELS:
-                head = zero_init(nn.Conv2d(cin, heads, 3, padding=1))
+                head = quiet_init(nn.Conv2d(cin, heads, 3, padding=1))
                 if config.occlusion:
                     nn.init.constant_(head.bias[2:], self.OPEN)  # type: ignore[index]
                 self.heads.append(head)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.layers.blocks import DownBlock, ResBlock, SameBlock, UpBlock
-from methods.neural_texture.blocks import SteeredResBlock, like, zero_init
+from methods.neural_texture.blocks import SteeredResBlock, like, quiet_init
 from methods.neural_texture.config import TextureConfig
 from methods.neural_texture.correspondence import PARTS, Surface, sample_textures
 from methods.neural_texture.motion import IUV_CHANNELS, Signals
@@ -94,7 +94,7 @@ class TextureBranch(nn.Module):
         self._build_geometry(widths, geometry_signal)
         self.heads = nn.Conv2d(c.channels, 4, c.edge_kernel, padding=c.edge_kernel // 2)
         if c.atlas == "extracted":
-            zero_init(self.heads)
+            quiet_init(self.heads)
 
     def _build_atlas(self, top: int, signal: int) -> None:
         """T_a: residual blocks steered by the signal, doublings, and one convolution to 24 textures."""
@@ -121,8 +121,8 @@ class TextureBranch(nn.Module):
         self.score_head = nn.Conv2d(steps[-1], PARTS + 1, c.edge_kernel, padding=c.edge_kernel // 2)
         self.coordinate_head = nn.Conv2d(steps[-1], 2 * PARTS, c.edge_kernel, padding=c.edge_kernel // 2)
         if self.corrects:
-            zero_init(self.score_head)
-            zero_init(self.coordinate_head)
+            quiet_init(self.score_head)
+            quiet_init(self.coordinate_head)
         nn.init.constant_(self.coordinate_head.bias, 0.5)  # type: ignore[arg-type]
 
     def encode_source(self, image: Tensor, one_hot_iuv: Tensor) -> tuple[Tensor, Tensor]:
