@@ -26,6 +26,9 @@ class BlenderNet(nn.Module):
         coarse: how many coarse images may be mixed into the result.
     """
 
+    #: Log-odds at first of the first coarse image against each of the others, where images are mixed.
+    TRUST = 3.0
+
     def __init__(self, config: BlenderConfig, channels: int, coarse: int) -> None:
         super().__init__()
         self.mixed = coarse if config.mix else 0
@@ -35,6 +38,8 @@ class BlenderNet(nn.Module):
         self.super_resolution = UpBlock(width, width) if config.super_resolution else None
         outputs = 4 + (self.mixed + 1 if self.mixed else 0)
         self.heads = nn.Conv2d(width, outputs, kernel, padding=kernel // 2)
+        if self.mixed:
+            nn.init.constant_(self.heads.bias[4], self.TRUST)  # type: ignore[index]
 
     def forward(
         self, features: Sequence[Tensor], coarse: Sequence[Tensor], enlarge: bool = True

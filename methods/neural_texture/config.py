@@ -147,6 +147,9 @@ class TrainConfig(_Config):
     blender_steps: int = Field(default=200_000, ge=0, description="blender with its super-resolution block (paper)")
     batch: Count = Field(default=8, description="pairs in a step (paper)")
     lr: float = Field(default=2e-4, gt=0, le=1, description="Adam's learning rate (paper)")
+    finetune_lr: float = Field(
+        default=2e-4, gt=0, le=1, description="learning rate where training begins from a shipped checkpoint (ours)"
+    )
     beta1: Fraction = Field(default=0.5, lt=1, description="Adam's first momentum (FOMM)")
     decay: tuple[Fraction, ...] = Field(default=(), description="shares of a stage at which lr falls to 0.3 (ours)")
     clip: float = Field(default=0.0, ge=0, description="largest 2-norm of a network's gradient, 0: no limit (ours)")

@@ -22,6 +22,8 @@ DECAY = 0.6
 LEAK = 1e-3
 
 
+#: A part is borrowed where it has less than this share of its partner's pixels.
+SLIVER = 0.15
 #: For parts 1..24 the other side of the same limb, and whether its U and V run the other way (DensePose's charts).
 OTHER_SIDE = (
     (2, 0, 0), (1, 0, 0), (4, 0, 0), (3, 0, 0), (6, 0, 0), (5, 0, 0),
@@ -41,7 +43,7 @@ class Surface:
         colours: (B, 24, 3, S, S) in [0, 1], 0 where nothing is known.
         positions: (B, 24, 2, S, S) where a point is seen, network coordinates (x, y).
         confidence: (B, 24, 1, S, S): 1 seen, less the further a hole was from what was seen, less again in a part that
-            is not seen at all and borrows from its other side or limb; 0 where that is not seen either.
+            is hardly seen and borrows from its other side or limb; 0 where that is not seen either.
     """
 
     colours: Tensor
@@ -106,22 +108,27 @@ def _fill(sums: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     return (sums + LEAK * coarse) / total, (weights + LEAK * DECAY * trust) / total
 
 
-def _borrow(values: Tensor, confidence: Tensor, partners: Sequence[tuple[int, int, int]]) -> tuple[Tensor, Tensor]:
-    """Fill the parts that are not seen at all from their partners, with less confidence.
+def _borrow(
+    values: Tensor, confidence: Tensor, pixels: Tensor, partners: Sequence[tuple[int, int, int]]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Fill the parts of which the photo shows next to nothing from their partners, with less confidence.
+
+    A sliver of a part is a few pixels of its outline, which are half background.
 
     Args:
-        values: (B, 24, C, S, S). confidence: (B, 24, 1, S, S). partners: number, flip U, flip V of each part's partner.
+        values: (B, 24, C, S, S). confidence: (B, 24, 1, S, S). pixels: (B, 24), of the photo. partners: number, flip U,
+            flip V of each part's partner.
     """
-    unseen = confidence.amax(dim=(2, 3, 4), keepdim=True) == 0
     order = torch.tensor([number - 1 for number, _, _ in partners], device=values.device)
     flips = torch.tensor([flip for _, *flip in partners], device=values.device).view(1, PARTS, 2, 1, 1, 1) > 0
-    borrowed = []
-    for x in (values, confidence * DECAY):
-        other = x[:, order]
+    lacking = pixels < SLIVER * pixels[:, order]
+    where = lacking[:, :, None, None, None]
+    filled = []
+    for own, other in ((values, values[:, order]), (confidence, confidence[:, order] * DECAY)):
         other = torch.where(flips[:, :, 0], other.flip(3), other)
         other = torch.where(flips[:, :, 1], other.flip(4), other)
-        borrowed.append(torch.where(unseen, other, x))
-    return borrowed[0], torch.where(unseen, borrowed[1], confidence)
+        filled.append(torch.where(where, other, own))
+    return filled[0], filled[1], torch.where(lacking, pixels[:, order], pixels)
 
 
 @torch.no_grad()
@@ -136,8 +143,9 @@ def extract_surface(image: Tensor, iuv: Tensor, size: int) -> Surface:
     sums, weights = _spread(torch.cat([image.float(), where], dim=1), iuv, size)
     values, confidence = _fill(sums, weights)
     values, confidence = (x.unflatten(0, (b, PARTS)) for x in (values, confidence))
+    pixels = F.one_hot(iuv[..., 0].flatten(1).long(), PARTS + 1).sum(1)[:, 1:].float()
     for partners in (OTHER_SIDE, [(limb, 0, 0) for limb in OTHER_LIMB]):
-        values, confidence = _borrow(values, confidence, partners)
+        values, confidence, pixels = _borrow(values, confidence, pixels, partners)
     return Surface(values[:, :, :3], values[:, :, 3:], confidence)
 
 

@@ -89,7 +89,8 @@ class NeuralTexture(Method):
     def _stage(self, name: str, steps: int, last: bool) -> Stage:
         t = self.config.train
         milestones = tuple(round(steps * share) for share in t.decay)
-        generator = Player(self._networks(name), t.lr, (t.beta1, 0.999), milestones=milestones, gamma=0.3)
+        rate = t.finetune_lr if self.config.init else t.lr
+        generator = Player(self._networks(name), rate, (t.beta1, 0.999), milestones=milestones, gamma=0.3)
         players = {"generator": replace(generator, clip_norm=t.clip or None, clip_type=2.0)}
         if "discriminator" in self.nets and name != "texture":
             players["discriminator"] = replace(generator, nets=("discriminator",))

@@ -111,7 +111,7 @@ class MotionDecoder(nn.Module):
     It begins with almost no displacement; the first occlusion is that of ``OPEN`` (mostly the warped source).
     """
 
-    OPEN = -1.0
+    OPEN = -2.0
 
     def __init__(self, config: MotionConfig) -> None:
         super().__init__()

@@ -44,9 +44,9 @@ QUICK = {
     "loss.affine": 0.0,  # the correspondence is no smooth map, and what is added to it is small
     "loss.smoothness": 0.5,
     "loss.adversarial": 0.0,  # a few hundred steps are too few for a discriminator to help, and it doubles their cost
-    "train.texture_steps": 100,
-    "train.warping_steps": 200,
-    "train.full_steps": 400,
+    "train.texture_steps": 60,
+    "train.warping_steps": 140,
+    "train.full_steps": 300,
     "train.blender_steps": 0,
     "train.lr": 1e-3,
     "train.decay": [0.7, 0.9],
