@@ -122,6 +122,11 @@ def test_a_variant_trains_in_every_stage_and_animates(variant: str, clip: Clip) 
 
 
 # -- schedule ----------------------------------------------------------------------------------------------------
+#: The paper's own modules at tiny's sizes.
+PAPERS: dict[str, Any] = {
+    "motion__base": "identity", "texture__atlas": "translated", "texture__geometry": "translated",
+    "texture__edge_kernel": 3, "warping__image_level": False, "blender__mix": False,
+}  # fmt: skip
 EXPECTED = {
     "texture": {"motion_encoder", "texture"},
     "warping": {"motion_encoder", "motion_decoder", "appearance", "discriminator"},
@@ -132,12 +137,8 @@ EXPECTED = {
 
 @pytest.mark.parametrize("substitutes", [True, False], ids=["quick's", "paper's"])
 def test_gradients_reach_exactly_the_networks_that_a_stage_trains(substitutes: bool) -> None:
-    papers = {
-        "motion__base": "identity", "texture__atlas": "translated", "texture__geometry": "translated",
-        "texture__edge_kernel": 3, "warping__image_level": False, "blender__mix": False,
-    }  # fmt: skip
     steps = {"blender__super_resolution": True, "train__blender_steps": 5}
-    method, batch = build("tiny", **steps, **({} if substitutes else papers)), pair_batch(64)
+    method, batch = build("tiny", **steps, **({} if substitutes else PAPERS)), pair_batch(64)
     stages = method.stages()
     assert [s.name for s in stages] == list(EXPECTED)
     assert [s.validate for s in stages] == [False, False, False, True]
@@ -175,7 +176,7 @@ def test_a_shipped_checkpoint_is_trained_end_to_end_at_once() -> None:
 
 
 def test_training_learns_to_show_the_photo() -> None:
-    method = build("tiny", loss__adversarial=0.0)
+    method = build("tiny", loss__adversarial=0.0, **PAPERS)
     stage = method.stages()[-1]
     batch = {k.replace("driving", "source"): v for k, v in pair_batch(32).items() if k.startswith("source")}
     batch |= {k.replace("source", "driving"): v for k, v in batch.items()}
@@ -189,7 +190,7 @@ def test_training_learns_to_show_the_photo() -> None:
 
     for i in range(12):
         losses.append(method.step(stage, batch, update, StepInfo(i, 12))["l1"])
-    assert losses[-1] < 0.6 * losses[0]
+    assert losses[-1] < 0.7 * losses[0]
 
 
 # -- animation ---------------------------------------------------------------------------------------------------
