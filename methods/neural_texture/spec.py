@@ -48,7 +48,7 @@ QUICK = {
     "train.warping_steps": 140,
     "train.full_steps": 300,
     "train.blender_steps": 0,
-    "train.lr": 1e-3,
+    "train.lr": 2e-3,
     "train.decay": [0.7, 0.9],
     "train.clip": 10.0,
 }

@@ -7,6 +7,5 @@ cd "$(dirname "$0")/../../.."
 here=methods/neural_texture/checkpoints
 build=${BUILD:-$(mktemp -d)} # give BUILD to go on after an interruption
 bench train --method neural-texture --dataset synthetic --preset quick --runs "$build" --track none --precision bf16 \
-  --set 'init=""' --set train.texture_steps=300 --set train.warping_steps=1000 --set train.full_steps="${FULL_STEPS:-7500}" \
-  --set train.lr=2e-3
+  --set 'init=""' --set train.texture_steps=300 --set train.warping_steps=1000 --set train.full_steps="${FULL_STEPS:-7500}"
 python -m bench.export_weights "$build"/synthetic/neural-texture/quick-*/checkpoints/best.pt "$here/quick.safetensors"

@@ -9,6 +9,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from bench.checkpoints import load_networks
 from bench.config import build_config
 from bench.driving import ClipDriving
 from bench.testing.world import open_world
@@ -173,6 +174,18 @@ def test_a_shipped_checkpoint_is_trained_end_to_end_at_once() -> None:
     assert [(s.name, s.steps) for s in method.stages()] == [("full", method.config.train.full_steps)]
     with pytest.raises(UsageError, match="nothing-like-it"):
         build("quick", init="nothing-like-it").initial_checkpoint()
+
+
+@pytest.mark.parametrize("preset", [p for p in PRESETS if p != "paper"])
+def test_presets_need_no_file_but_a_shipped_one_that_fits(preset: str) -> None:
+    torch.manual_seed(0)
+    method = NeuralTexture(build_config(SPEC, preset, ""))
+    files = method.training_inputs()
+    assert set(files) == ({"init"} if SPEC.presets[preset].get("init") else set())
+    for path in files.values():
+        assert path.parent.name == "checkpoints"
+        assert path.stat().st_size < 8e6
+        load_networks(method, path)
 
 
 def test_training_learns_to_show_the_photo() -> None:
