@@ -5,16 +5,20 @@ both sides. The first method reads the real frames with the judges, a further on
 compared, so that the work is the same. Prints CPU seconds of one core and ratios of one run:
 
     python benchmarks/judges_speed.py --clips 20 --frames 32 --size 256
+
+With ``--keep FOLDER`` what was timed stays there, piece by piece (one pass, and each tool, for each method), and a run
+that was stopped, by ``--pieces N`` or otherwise, goes on with the next piece.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from unittest.mock import patch
@@ -51,6 +55,7 @@ Image = np.ndarray
 NAMES = ("fid", "lpips-alex", "l1", "psnr", "ssim")
 WHOLE = ("whole",)
 METHODS = ("first", "second")
+ONE_PASS = "one pass"
 #: What the ratios may be at most, for the first method and for each further one.
 LIMITS = (0.7, 0.4)
 
@@ -104,15 +109,11 @@ class Peers:
         with patch.object(lpips.pretrained_networks.tv, "alexnet", lambda pretrained: ready):
             self._lpips = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
 
-    def run(self, made: Path, real: Path) -> tuple[list[float], dict[str, float]]:
-        """FID, LPIPS, L1, PSNR, SSIM of two folders of folders of PNG files; CPU seconds of each."""
+    @property
+    def tools(self) -> dict[str, Callable[[Path, Path], float]]:
+        """Metric -> its value for two folders of folders of PNG files."""
         tools = [self._fid, *(partial(mean_over_clips, value=value) for value in self._values())]
-        values, seconds = [], {}
-        for name, tool in zip(NAMES, tools, strict=True):
-            start = time.process_time()
-            values.append(tool(made, real))
-            seconds[name] = time.process_time() - start
-        return values, seconds
+        return dict(zip(NAMES, tools, strict=True))
 
     def _fid(self, made: Path, real: Path) -> float:
         statistics = []
@@ -158,11 +159,84 @@ def read(path: Path) -> Image:
 
 
 # -- both ------------------------------------------------------------------------------------------------------------
-@contextmanager
-def own_cache(folder: Path) -> Iterator[None]:
-    """A cache of this run's own, so that the first method finds nothing kept."""
-    with patch.dict(os.environ, {"BENCH_CACHE": str(folder)}):
-        yield
+class Timings:
+    """Pieces that were timed, in a file: ``<method> <tool>`` -> CPU seconds and values.
+
+    Args:
+        folder: where the clips, the file and our cache lie. settings: what the pieces were timed on.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, int]) -> None:
+        self.folder, self._path, self._settings = folder, folder / "timings.json", settings
+        self.pieces: dict[str, dict[str, list[float]]] = {}
+        if self._path.is_file():
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+            if found["settings"] != settings:
+                raise SystemExit(f"{folder} holds timings of {found['settings']}: choose another folder")
+            self.pieces = found["pieces"]
+        else:
+            shutil.rmtree(folder / "clips", ignore_errors=True)
+            write_clips(folder / "clips", **settings)
+            self._write()
+
+    def take(self, name: str, work: Callable[[], list[float]]) -> None:
+        """Time a piece and keep it."""
+        start = time.process_time()
+        values = work()
+        self.pieces[name] = {"seconds": [time.process_time() - start], "values": values}
+        self._write()
+
+    def seconds(self, name: str) -> float:
+        """CPU seconds of a piece."""
+        return self.pieces[name]["seconds"][0]
+
+    def _write(self) -> None:
+        text = json.dumps({"settings": self._settings, "pieces": self.pieces}, indent=1)
+        self._path.write_text(text, encoding="utf-8")
+
+
+def time_pieces(timings: Timings, most: int) -> bool:
+    """Time what is left, at most so many pieces; whether all are there."""
+    state = random_state(inception._network)
+    trunk = random_state(lambda: torch.nn.ModuleDict({"features": models.alexnet(weights=None).features}), 1)
+    judges: dict[str, Judge] = {
+        "inception": InceptionJudge(card("inception-2015-12-05"), InceptionFeatures(state)),
+        "lpips-alex": LpipsJudge(card("lpips-0.1-alex"), Lpips("alex", trunk, published_heads("alex"))),
+    }
+    peers, cache, clips = Peers(state, trunk), timings.folder / "cache", timings.folder / "clips"
+
+    def ours(method: str) -> list[float]:
+        scores = one_pass(clips / method, clips / "real", judges)
+        return [float(value) for value in scores[scores["pair"] == "*"]["value"]]
+
+    works: dict[str, Callable[[], list[float]]] = {}
+    for method in METHODS:
+        works[f"{method} {ONE_PASS}"] = partial(ours, method)
+        for name, tool in peers.tools.items():
+            works[f"{method} {name}"] = partial(lambda t, m: [t(clips / m, clips / "real")], tool, method)
+    left = [name for name in works if name not in timings.pieces]
+    if len(left) == len(works):
+        shutil.rmtree(cache, ignore_errors=True)  # the first method finds nothing kept
+    with patch.dict(os.environ, {"BENCH_CACHE": str(cache)}):
+        for name in left[: most or None]:
+            timings.take(name, works[name])
+            print(f"{name}: {timings.seconds(name):.2f} s", flush=True)
+    return all(name in timings.pieces for name in works)
+
+
+def report(timings: Timings) -> None:
+    """Print ratios, and check that both sides found the same."""
+    for method, limit in zip(METHODS, LIMITS, strict=True):
+        tools = {name: timings.seconds(f"{method} {name}") for name in NAMES}
+        mine, other = timings.seconds(f"{method} {ONE_PASS}"), sum(tools.values())
+        found = timings.pieces[f"{method} {ONE_PASS}"]["values"]
+        values = [timings.pieces[f"{method} {name}"]["values"][0] for name in NAMES]
+        print(f"{method} method: one pass {mine:.2f} s, separate tools {other:.2f} s, ratio {mine / other:.3f}"
+              f" (at most {limit})")  # fmt: skip
+        for name, ours, theirs in zip(NAMES, found, values, strict=True):
+            print(f"  {name:11s} {ours:14.8g}  {theirs:14.8g}  separate tool {tools[name]:8.2f} s")
+        np.testing.assert_allclose(found[1:], values[1:], rtol=1e-5)
+        np.testing.assert_allclose(found[0], values[0], rtol=1e-3)
 
 
 def main() -> None:
@@ -171,33 +245,18 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--clips", type=int, default=20)
     parser.add_argument("--frames", type=int, default=32)
+    parser.add_argument("--keep", type=Path, help="folder for clips and timings; a later run goes on there")
+    parser.add_argument("--pieces", type=int, default=0, help="time at most so many pieces now (0 = all)")
     a = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    state = random_state(inception._network)
-    trunk = random_state(lambda: torch.nn.ModuleDict({"features": models.alexnet(weights=None).features}), 1)
-    judges: dict[str, Judge] = {
-        "inception": InceptionJudge(card("inception-2015-12-05"), InceptionFeatures(state)),
-        "lpips-alex": LpipsJudge(card("lpips-0.1-alex"), Lpips("alex", trunk, published_heads("alex"))),
-    }
-    peers = Peers(state, trunk)
-    with tempfile.TemporaryDirectory() as folder, own_cache(Path(folder) / "cache"):
-        root = Path(folder)
-        write_clips(root, a.clips, a.frames, a.size)
+    with tempfile.TemporaryDirectory() as folder:
+        keep: Path = a.keep or Path(folder)
+        keep.mkdir(parents=True, exist_ok=True)
+        timings = Timings(keep, {"clips": a.clips, "frames": a.frames, "size": a.size})
         print(f"{a.clips} clips x {a.frames} frames of {a.size} px, CPU seconds of one core ({os.cpu_count()} cores)")
-        for method, limit in zip(METHODS, LIMITS, strict=True):
-            start = time.process_time()
-            scores = one_pass(root / method, root / "real", judges)
-            middle = time.process_time()
-            values, seconds = peers.run(root / method, root / "real")
-            mine, other = middle - start, sum(seconds.values())
-            found = scores[scores["pair"] == "*"]["value"].to_numpy()
-            print(f"{method} method: one pass {mine:.2f} s, separate tools {other:.2f} s, ratio {mine / other:.3f}"
-                  f" (at most {limit})")  # fmt: skip
-            for name, ours, theirs in zip(NAMES, found, values, strict=True):
-                print(f"  {name:11s} {ours:14.8g}  {theirs:14.8g}  separate tool {seconds[name]:8.2f} s")
-            np.testing.assert_allclose(found[1:], values[1:], rtol=1e-5)
-            np.testing.assert_allclose(found[0], values[0], rtol=1e-3)
+        if time_pieces(timings, a.pieces):
+            report(timings)
 
 
 if __name__ == "__main__":

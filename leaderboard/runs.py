@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PRESET_ORDER = ("paper", "standard", "quick", "tiny")
-#: presets that may be ranked at all; the others are smoke
-RANKED_PRESETS = frozenset({"paper", "standard"})
 
 
 def below(base: Path, *names: str) -> Path | None:

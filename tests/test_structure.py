@@ -21,6 +21,7 @@ SEEN_BY_METHODS = {"datasets.base", "datasets.errors", "datasets.files"}
 SEEN_BY_BENCH = {
     "methods.base", "datasets.base", "datasets.errors", "datasets.files", "datasets.clips", "datasets.annotations",
     "datasets.letterbox", "datasets.video", "datasets.video_write", "datasets.weights",
+    "datasets.store.card", "datasets.store.items", "datasets.store.prepare", "datasets.store.verify",
 }  # fmt: skip
 HEAVY = {"torch", "torchvision", "cv2", "av", "pandas", "scipy", "wandb"}
 

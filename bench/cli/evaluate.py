@@ -80,7 +80,7 @@ def evaluate(
         raise UsageError("--run has its own frames and references", "leave out --predictions and --reference")
     specs = _cards(wanted, profiles, run)
     if run is not None:
-        scores = _score_run(run, specs)
+        scores = _score_run(run, specs, bool(wanted))
     elif predictions is not None and reference is not None:
         truth = TruthFiles(flow, labels_reference)
         job = FolderPair(predictions, reference, name, align == "prefix", truth, synthetic)
@@ -90,7 +90,7 @@ def evaluate(
         scores = _score_files(given, specs, name, bool(wanted))
     write_scores(scores, out)
     _report(scores, out)
-    _require(scores, specs if wanted else [])
+    _require(scores, _cards(wanted, "", run) if wanted else [])
 
 
 def _cards(wanted: list[str], profiles: str, run: Path | None) -> list[MetricSpec]:
@@ -140,12 +140,12 @@ def _score_files(given: GivenFiles, specs: list[MetricSpec], name: str, named: b
     return table(score_given(given, fitting), fitting, ("whole",), {"method": name or files[0].stem})
 
 
-def _score_run(path: Path, specs: list[MetricSpec]) -> pd.DataFrame:
+def _score_run(path: Path, specs: list[MetricSpec], asked: bool) -> pd.DataFrame:
     from bench.evaluation.rescore import rescore
     from bench.progress import Progress
 
     with Progress() as progress:
-        return rescore(path, specs, progress)
+        return rescore(path, specs, progress, asked)
 
 
 def _report(scores: pd.DataFrame, out: Path) -> None:

@@ -11,6 +11,9 @@ _FRECHET = (
     "|m1 - m2|^2 + Tr(S1 + S2 - 2 sqrt(S1 S2)) of means and covariances, the root's trace as a nuclear norm (exact, "
     "float64)"
 )
+_REAL_PHOTO = (
+    "the frames of a still photo are real ones: it beats a video that moves rightly and is blurred or compressed"
+)
 _SECOND = "as the default, by the judge of seed b: where the two order methods differently, it is a tie"
 
 # -- sets of features ------------------------------------------------------------------------------------------------
@@ -24,6 +27,8 @@ FRECHET = MetricSpec(
     formula=f"{_FRECHET}; covariance over n - 1; features of a network of the synthetic world; frames of all clips",
     judge="features",
     scope="set",
+    flagged=_REAL_PHOTO,
+    still_can_win=True,
     headline=True,
     claims=("blur",),
 )
@@ -41,6 +46,8 @@ KERNEL_DISTANCE = MetricSpec(
         "synthetic world; frames of all clips"
     ),
     range=(-float("inf"), float("inf")),
+    flagged=_REAL_PHOTO,
+    still_can_win=True,
     judge="features",
     scope="set",
 )
@@ -55,6 +62,8 @@ FID = MetricSpec(
         f"{_FRECHET}; covariance over n - 1; Inception 2015-12-05 pool3 (2048), frames resized to 299 x 299 bilinear "
         "without antialiasing, [-1, 1] (pytorch-fid); frames of all clips; compare only values of equal n"
     ),
+    flagged=_REAL_PHOTO,
+    still_can_win=True,
     judge="inception",
     scope="set",
 )
@@ -101,6 +110,8 @@ FVD = MetricSpec(
         f"{_FRECHET}; covariance over n - 1; I3D (Kinetics-400) logits of windows of 16 frames, stride 16, a shorter "
         "rest left out; shorter side to 224 bilinear, centre crop, [-1, 1] (StyleGAN-V); n_frames counts windows"
     ),
+    flagged="I3D's features weigh look more than motion (Ge et al. 2024, content bias), so a still photo can do well",
+    still_can_win=True,
     judge="video",
     scope="set",
     ranking_only=True,
@@ -129,6 +140,8 @@ ACT_RECOG_L1 = MetricSpec(
         "sum over the 1024 dimensions of I3D's pooled features (average over Mixed_5c) of |generated - real|; windows "
         "and preprocessing as for fvd; mean over windows. The paper does not state its layer: not comparable with it"
     ),
+    flagged="I3D's features weigh look more than motion (Ge et al. 2024, content bias), so a still photo can do well",
+    still_can_win=True,
     judge="video-pool",
     ranking_only=True,
 )
@@ -210,6 +223,8 @@ AED = MetricSpec(
     direction="lower",
     family="identity",
     formula="Euclidean distance of the embeddings of the generated and the real frame; mean over frames",
+    flagged="a still photo shows the right person: it beats a video that moves rightly and is blurred or compressed",
+    still_can_win=True,
     judge="identity",
     headline=True,
     claims=("identity",),
@@ -256,6 +271,7 @@ CSIM = MetricSpec(
     needs=frozenset(),
     judge="face",
     flagged="a video that does not move the source photo wins it",
+    still_can_win=True,
     missing="a frame without a face leaves the mean, and face-detection counts it",
 )
 CSIM_DRIFT = replace(
@@ -269,6 +285,7 @@ CSIM_DRIFT = replace(
     range=(-float("inf"), float("inf")),
     default=False,
     flagged="a frozen video has none",
+    still_can_win=False,
 )
 FACE_DETECTION = MetricSpec(
     name="face-detection",
@@ -280,6 +297,7 @@ FACE_DETECTION = MetricSpec(
     range=(0.0, 1.0),
     judge="face",
     flagged="a frozen photo with a face wins it",
+    still_can_win=True,
     missing="a missing face is what it counts; frames whose real frame shows none leave",
 )
 FACE_DETECTION_RAW = replace(

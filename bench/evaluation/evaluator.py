@@ -47,6 +47,7 @@ def score_pairs(
     regions: tuple[str, ...] = REGIONS,
     progress: Progress | None = None,
     keep: Kept | None = None,
+    asked: bool = False,
 ) -> pd.DataFrame:
     """Score the generated frames of a protocol's pairs.
 
@@ -54,11 +55,13 @@ def score_pairs(
         frames_of: pair -> folder with ``%06d.png`` for each frame of the pair's driving range, or a clip of them.
         dataset, protocol, pairs: what was generated.
         metrics: cards, see :func:`bench.evaluation.select.select_metrics`; those of other protocols are left out, and
-            so are stand-ins (``MetricSpec.stands_in_for``) where nothing is missing.
+            so are stand-ins (``MetricSpec.stands_in_for``) where nothing is missing: unless they were ``asked`` for.
         labels: run, method, variant, mode, preset, seed, protocol_hash, ...; the dataset's own columns are filled in.
         regions: regions to report (of those that a metric has).
         progress: called as ``progress(done, total, what)``.
         keep: takes the values by frame and the parts of set metrics.
+        asked: the metrics were asked for by name: stand-ins are measured, and a metric of other protocols has rows that
+            say ``not-applicable``.
 
     Returns:
         A row for each metric, region and pair, in that order, and an aggregate row ``pair = *`` after them (a set
@@ -72,7 +75,7 @@ def score_pairs(
         **(labels or {}),
     }
     given = {"reference", *dataset.spec.kinds} if dataset.pairs(protocol).target is not None else set()
-    specs = [spec for spec in metrics if applies(spec, protocol, given)]
+    specs = [spec for spec in metrics if of_protocol(spec, protocol) and (asked or not idle(spec, given))]
     judges = Judges(dataset.spec.synthetic)
     outcomes = score_in_threads(
         pairs,
@@ -83,14 +86,23 @@ def score_pairs(
     results = {pair.id: found for pair, found in zip(pairs, outcomes, strict=True)}
     if keep is not None:
         keep.take(results, specs, regions)
+    if asked:
+        for spec in (spec for spec in metrics if not of_protocol(spec, protocol)):
+            outcome = undefined(f"{spec.id} is for {', '.join(spec.protocols)} only", "not-applicable")
+            for found in results.values():
+                found |= {(spec.id, region): outcome for region in spec.regions}
+        specs = list(metrics)
     return table(results, specs, regions, base)
 
 
-def applies(spec: MetricSpec, protocol: str, given: set[str]) -> bool:
-    """Whether a metric belongs to a protocol whose truth has the inputs ``given`` (``reference``, annotation kinds)."""
-    if spec.protocols and protocol.partition("@")[0] not in {name.partition("@")[0] for name in spec.protocols}:
-        return False
-    return not spec.stands_in_for or not spec.stands_in_for <= given
+def of_protocol(spec: MetricSpec, protocol: str) -> bool:
+    """Whether a metric belongs to a protocol (``name@version``)."""
+    return not spec.protocols or protocol.partition("@")[0] in {name.partition("@")[0] for name in spec.protocols}
+
+
+def idle(spec: MetricSpec, given: set[str]) -> bool:
+    """Whether a profile stands in for another one that has all its inputs: ``reference`` and annotation kinds."""
+    return bool(spec.stands_in_for) and spec.stands_in_for <= given
 
 
 def table(

@@ -82,13 +82,13 @@ def _drivers(n: int, draw: int) -> dict[int, int]:
     out: dict[int, int] = {}
     for framing in sorted({framing_of(i) for i in range(n)}):
         group = [i for i in range(n) if framing_of(i) == framing]
-        cost = [[_mismatch(shapes[d], shapes[s]) + _forbidden(d, s) for s in group] for d in group]
+        cost = [[build_mismatch(shapes[d], shapes[s]) + _forbidden(d, s) for s in group] for d in group]
         rows, columns = linear_sum_assignment(np.array(cost))
         out |= {group[d]: group[s] for d, s in zip(rows, columns, strict=True)}
     return out
 
 
-def _mismatch(a: Shape, b: Shape) -> float:
+def build_mismatch(a: Shape, b: Shape) -> float:
     """Mismatch in build. Height counts most: it moves every pixel of the body."""
     return 3.0 * abs(float(np.log(a.height / b.height))) + distance(a, b)
 

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Count = Annotated[int, Field(ge=1)]
-Weight = Annotated[float, Field(ge=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
+from methods.layers.config import SCALES, Count, Fraction, Group, Rate, Scale, Weight
+
 Kernel = Literal[1, 3, 5, 7]
 Odd = Literal[3, 5, 7]
-SCALES = (1.0, 0.5, 0.25, 0.125)
-
-
-def _known_scale(value: float) -> float:
-    if value not in SCALES:
-        raise ValueError(f"must be one of {', '.join(map(str, SCALES))}")
-    return value
-
-
-Scale = Annotated[float, AfterValidator(_known_scale)]
 #: Flow levels: full, half and quarter resolution of the networks' input (section III-E).
 LEVELS = 3
 
 
-class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class BranchConfig(_Config):
+class BranchConfig(Group):
     """Which parts of the system there are (Table III)."""
 
     appearance: Literal["warping", "plain", "none"] = Field(
@@ -39,7 +24,7 @@ class BranchConfig(_Config):
     blender: bool = Field(default=True, description="BlenderNet (III-D)")
 
 
-class MotionConfig(_Config):
+class MotionConfig(Group):
     """MotionNet (III-A)."""
 
     width: Count = Field(default=32, description="FlowNetS channels of the first layer (ours; FlowNetS: 64)")
@@ -58,7 +43,7 @@ class MotionConfig(_Config):
     )
 
 
-class WarpingConfig(_Config):
+class WarpingConfig(Group):
     """Feature warping network (III-B)."""
 
     block_expansion: Count = Field(default=64, description="channels at full resolution (FOMM)")
@@ -70,7 +55,7 @@ class WarpingConfig(_Config):
     )
 
 
-class TextureConfig(_Config):
+class TextureConfig(Group):
     """Neural texture mapping (III-C)."""
 
     width: Count = Field(default=64, description="channels of the encoder's first layer (ours)")
@@ -98,7 +83,7 @@ class TextureConfig(_Config):
     prior: float = Field(default=8.0, gt=0, description="log-odds of a given part label where corrected (ours)")
 
 
-class BlenderConfig(_Config):
+class BlenderConfig(Group):
     """BlenderNet (III-D)."""
 
     width: Count = Field(default=64, description="channels (ours)")
@@ -112,7 +97,7 @@ class BlenderConfig(_Config):
     )
 
 
-class LossConfig(_Config):
+class LossConfig(Group):
     """Loss weights (III-E); a weight of 0 leaves the term out."""
 
     network: Literal["vgg19", "random-features"] = Field(
@@ -137,7 +122,7 @@ class LossConfig(_Config):
     )
 
 
-class TrainConfig(_Config):
+class TrainConfig(Group):
     """The staged schedule (IV); a stage that a variant lacks gives its steps to the end-to-end stage."""
 
     staged: bool = Field(default=True, description="False: end to end only, the sum of all steps (256 to 256)")
@@ -146,16 +131,16 @@ class TrainConfig(_Config):
     full_steps: Count = Field(default=200_000, description="end to end (paper)")
     blender_steps: int = Field(default=200_000, ge=0, description="blender with its super-resolution block (paper)")
     batch: Count = Field(default=8, description="pairs in a step (paper)")
-    lr: float = Field(default=2e-4, gt=0, le=1, description="Adam's learning rate (paper)")
-    finetune_lr: float = Field(
-        default=2e-4, gt=0, le=1, description="learning rate where training begins from a shipped checkpoint (ours)"
+    lr: Rate = Field(default=2e-4, description="Adam's learning rate (paper)")
+    finetune_lr: Rate = Field(
+        default=2e-4, description="learning rate where training begins from a shipped checkpoint (ours)"
     )
     beta1: Fraction = Field(default=0.5, lt=1, description="Adam's first momentum (FOMM)")
     decay: tuple[Fraction, ...] = Field(default=(), description="shares of a stage at which lr falls to 0.3 (ours)")
     clip: float = Field(default=0.0, ge=0, description="largest 2-norm of a network's gradient, 0: no limit (ours)")
 
 
-class NeuralTextureConfig(_Config):
+class NeuralTextureConfig(Group):
     """One-shot human motion transfer by flow prediction and neural texturing. Defaults are the ``paper`` preset."""
 
     branches: BranchConfig = BranchConfig()

@@ -16,6 +16,7 @@ from methods.layers.adversarial import discriminator_loss, generator_loss
 from methods.layers.discriminators import ResDiscriminator
 from methods.layers.inference import InferenceCopies
 from methods.layers.perceptual import PerceptualLoss, training_files
+from methods.layers.shipped import shipped_checkpoint
 from methods.neural_texture import spec
 from methods.neural_texture.animate import SourceState, encode_source, stream
 from methods.neural_texture.config import NeuralTextureConfig
@@ -103,16 +104,7 @@ class NeuralTexture(Method):
         Raises:
             UsageError: there is no checkpoint of that name.
         """
-        if not self.config.init:
-            return None
-        path = CHECKPOINTS / f"{self.config.init}.safetensors"
-        if not path.is_file():
-            shipped = ", ".join(sorted(p.stem for p in CHECKPOINTS.glob("*.safetensors"))) or "none"
-            raise UsageError(
-                f"init: no shipped checkpoint '{self.config.init}' (shipped: {shipped}).",
-                "set init to '' to train from scratch",
-            )
-        return path
+        return shipped_checkpoint(CHECKPOINTS, self.config.init)
 
     def training_inputs(self) -> Mapping[str, Path]:
         """The perceptual network's weights, and the initial checkpoint where there is one."""
