@@ -43,7 +43,7 @@ QUICK = {
     "loss.correctness_levels": 1,
     "loss.affine": 0.0,  # the correspondence is no smooth map, and what is added to it is small
     "loss.smoothness": 0.5,
-    "loss.adversarial": 0.0,  # a few hundred steps are too few for a discriminator to help, and it doubles their cost
+    "loss.adversarial": 0.0,  # a few hundred steps are too few for a discriminator to help
     "train.texture_steps": 60,
     "train.warping_steps": 140,
     "train.full_steps": 300,
