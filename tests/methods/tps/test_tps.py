@@ -15,7 +15,7 @@ from bench.config import build_config
 from bench.testing.driving import TensorDriving
 from datasets.errors import MissingInputError, UsageError
 from methods.base import PRESETS, AnimateOptions, StepInfo
-from methods.tps.animate import hull_area, relative_scale
+from methods.layers.hull import hull_area, hull_scale
 from methods.tps.background import SmallBackgroundPredictor, consistency
 from methods.tps.config import TPSConfig, TrainConfig
 from methods.tps.dense_motion import DenseMotionNetwork, masked_softmax
@@ -326,10 +326,10 @@ def test_relative_mode_with_equal_driving_frames_moves_nothing(tiny: TPS, video:
 
 def test_relative_scale_is_the_root_of_the_hull_areas() -> None:
     square = torch.tensor([[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]])
-    assert relative_scale(3 * square, square) == pytest.approx(3.0)
+    assert hull_scale(3 * square[0], square[0]) == pytest.approx(3.0)
     line = torch.tensor([[[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]]])
     assert hull_area(line[0]) == 0
-    assert relative_scale(square, line) == 1
+    assert hull_scale(square[0], line[0]) == 1
 
 
 def test_odd_sizes_come_back_as_they_were(tiny: TPS) -> None:
