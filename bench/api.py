@@ -96,7 +96,7 @@ class Animator:
         spec = self.method.spec
         if mode and mode not in spec.modes:
             raise UsageError(f"{spec.name} has no mode {mode!r}", f"choose {', '.join(spec.modes)}")
-        opening = Opening(size or self.size, spec.needs, preset, annotation_class)
+        opening = Opening(size or self.size, spec.needs, spec.uses, preset, annotation_class)
         photo = open_source(_named(source), opening, _path(source_annotations))
         clip = open_driving(_named(driving), opening, _path(driving_annotations))
         options = AnimateOptions(mode or next(iter(spec.modes)), precision=self.precision)

@@ -15,7 +15,7 @@ from bench.command.method import CommandMethod
 from bench.driving import ClipDriving, batch_of, rgb_tensor, uint8_frames
 from bench.exchange.taken import take
 from bench.frames import is_whole, write_pair
-from datasets.base import Array, Dataset, Pair, Trial
+from datasets.base import Array, Dataset, FrameStack, Pair, Trial
 from datasets.errors import GenerationError, MissingInputError
 from datasets.files import sha256_of, sweep_temporaries
 from methods.base import AnimateOptions
@@ -23,7 +23,7 @@ from methods.base import AnimateOptions
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from methods.base import Driving, Method
+    from methods.base import Driving, Method, MethodSpec
 
 Progress = Callable[[int, int, str], None]
 _SLACK = 1e-3  # a bf16 sigmoid may end a rounding step outside [0, 1]
@@ -109,7 +109,7 @@ def animate_trial(
         GenerationError: see :func:`animate`.
     """
     rendering, spec = rendering or Rendering(), method.spec
-    source = batch_of(_require(trial, spec.needs), rendering.device)
+    source = batch_of(photo_of(trial, spec), rendering.device)
     oracle = None
     if spec.oracle == "background":
         if trial.source_background is None:
@@ -125,13 +125,20 @@ def animate_trial(
     yield from animate(method, source, driving, options, (size, size), trial.pair.id)
 
 
-def _require(trial: Trial, needs: frozenset[str]) -> Any:
+def photo_of(trial: Trial, spec: MethodSpec) -> FrameStack:
+    """The photo of a trial with the annotations that a card needs, and those it uses where there are any.
+
+    Raises:
+        MissingInputError: photo or driving video has no annotation of a needed kind.
+    """
+    needs = spec.needs
     missing = sorted((needs - set(trial.source.annotations)) | (needs - trial.driving.kinds))
     if missing:
         raise MissingInputError(
             f"pair {trial.pair.id} has no annotation {missing[0]!r}", "use a data set that has it (bench list datasets)"
         )
-    return type(trial.source)(trial.source.rgb, {k: v for k, v in trial.source.annotations.items() if k in needs})
+    given = needs | (spec.uses & set(trial.source.annotations))
+    return FrameStack(trial.source.rgb, {kind: trial.source.annotations[kind] for kind in sorted(given)})
 
 
 # -- a protocol --------------------------------------------------------------------------------------------------

@@ -26,11 +26,13 @@ class Opening:
     Attributes:
         size: side in pixels of the square that everything is brought to.
         kinds: annotation kinds that the method needs.
+        uses: further kinds of the photo, read where they are there.
         preset, annotation_class: of a data set that is named.
     """
 
     size: int
     kinds: frozenset[str] = frozenset()
+    uses: frozenset[str] = frozenset()
     preset: str = "quick"
     annotation_class: str = "exact"
 
@@ -101,13 +103,14 @@ def open_source(given: str | Clip, opening: Opening, annotations: Path | None = 
     clip, frame = _named_clip(given, opening)
     if clip is not None:
         _require_kinds(clip, opening.kinds, f"the source {_title(given)}")
-        return _squared(clip.read([frame], opening.kinds), opening.size)
+        return _squared(clip.read([frame], opening.kinds | (opening.uses & clip.kinds)), opening.size)
     path = _path(str(given))
     _require(opening.kinds, annotations, f"the source {path}", "--source-annotations")
     is_image = path.suffix.lower() in IMAGE_SUFFIXES
     image = read_image(path) if is_image else next(iter(open_video(path)))
-    raw = read_annotations(annotations, opening.kinds, 1, image.shape[:2]) if annotations else {}
-    return _squared(FrameStack(image[None], {k: raw[k] for k in opening.kinds}), opening.size)
+    kinds = opening.kinds | (opening.uses & present_kinds(annotations) if annotations else frozenset())
+    raw = read_annotations(annotations, kinds, 1, image.shape[:2]) if annotations else {}
+    return _squared(FrameStack(image[None], {k: raw[k] for k in sorted(kinds)}), opening.size)
 
 
 def open_driving(given: str | Clip, opening: Opening, annotations: Path | None = None) -> Clip:

@@ -49,7 +49,8 @@ def _clip_error(method: Method, clip: Clip, frames: int, device: torch.device, p
     options = AnimateOptions(next(iter(method.spec.modes)), self_driven=True, precision=precision)
     total, done = 0.0, 0
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-        state = method.encode(batch_of(clip.read([0], needs), device))
+        photo = clip.read([0], needs | (method.spec.uses & clip.kinds))
+        state = method.encode(batch_of(photo, device))
         for made in method.animate(state, driving, options):
             beat()
             if done + len(made) > len(driving):

@@ -44,6 +44,7 @@ class MethodSpec:
         implementation, config: ``module:Class`` of the Method and of its pydantic config.
         modes: mode -> target that its output aims at (``abs/drv``, ``rel/src``, ...); the first is the default.
         needs: annotation kinds it reads at test time (empty: image only). Training needs are in its stages.
+        uses: further kinds of the photo alone, given where the data have them; never of the driving video.
         presets: preset -> config overrides (dotted paths).
         variants: slug -> Variant. The full method has no slug.
         scratch: config overrides by which training starts from nothing where a preset starts from a shipped checkpoint;
@@ -63,6 +64,7 @@ class MethodSpec:
     fidelity: str = ""
     modes: Mapping[str, str] = field(default_factory=lambda: {"standard": "abs/drv"})
     needs: frozenset[str] = frozenset()
+    uses: frozenset[str] = frozenset()
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     variants: Mapping[str, Variant] = field(default_factory=dict)
     scratch: Mapping[str, Any] = field(default_factory=dict)

@@ -62,7 +62,7 @@ def modes(subject: Subject) -> str:
 @GROUP.check("it needs only annotations that exist")
 def needs(subject: Subject) -> str:
     """Kinds of :data:`datasets.base.KINDS`."""
-    strange = sorted(subject.spec.needs - KINDS.keys())
+    strange = sorted((subject.spec.needs | subject.spec.uses) - KINDS.keys())
     require(not strange, f"there is no annotation {strange[0] if strange else ''!r}; there are {', '.join(KINDS)}")
     return ", ".join(sorted(subject.spec.needs)) or "image only"
 

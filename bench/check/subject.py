@@ -158,7 +158,8 @@ class Subject:
                 f"the data have no annotation {missing[0]!r}, which {self.spec.name} needs",
                 "try it on the default data, or with another --dataset",
             )
-        stack = FrameStack(trial.source.rgb[:1], {kind: notes[kind][:1] for kind in needs})
+        given = needs | (self.spec.uses & set(notes))
+        stack = FrameStack(trial.source.rgb[:1], {kind: notes[kind][:1] for kind in sorted(given)})
         source = batch_of(stack, self.device)
         oracle = None
         if self.spec.oracle == "background" and trial.source_background is not None:

@@ -22,8 +22,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.driving import batch_of
 from bench.evaluation.memory import PeakMemory
-from bench.generate import Rendering, animate_trial
-from datasets.base import Dataset, FrameStack, Pair, Trial
+from bench.generate import Rendering, animate_trial, photo_of
+from datasets.base import Dataset, Pair, Trial
 from datasets.clips import SubClip
 from methods.base import AnimateOptions
 
@@ -139,8 +139,7 @@ class _Measurement:
         self.wall = self.cpu = 0.0  # seconds of all rounds
         trial = self._open()
         needs = method.spec.needs
-        photo = FrameStack(trial.source.rgb, {kind: trial.source.annotations[kind] for kind in needs})
-        self.source = batch_of(photo, self.device)
+        self.source = batch_of(photo_of(trial, method.spec), self.device)
         self.driving = LoadedDriving(
             batch_of(trial.driving.read(range(self.frames), needs), self.device), trial.driving.fps
         )
