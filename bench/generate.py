@@ -169,7 +169,7 @@ def generate(
             trial = dataset.open(protocol, pair)
             about = {"method": method.spec.name, "mode": mode, "pair": pair.id, "protocol": protocol, "generated": True}
             if isinstance(method, CommandMethod):  # a frame that a program did not deliver is coverage, no failure
-                _require(trial, method.spec.needs)
+                photo_of(trial, method.spec)
                 with tempfile.TemporaryDirectory(prefix="bench-command-") as scratch:
                     prediction = method.predict(trial, mode, Path(scratch))
                     take(folder, prediction, dataset.size, trial.driving.fps, about)

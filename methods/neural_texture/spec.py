@@ -51,6 +51,7 @@ QUICK = {
     "train.lr": 2e-3,
     "train.decay": [0.7, 0.9],
     "train.clip": 10.0,
+    "init": "quick",
 }
 TINY = QUICK | {
     "motion.width": 8,
@@ -67,6 +68,7 @@ TINY = QUICK | {
     "train.warping_steps": 8,
     "train.full_steps": 12,
     "train.batch": 2,
+    "init": "",
 }
 STANDARD = {
     "motion.width": 24,

@@ -60,13 +60,15 @@ def test_every_page_of_the_navigation_is_there(site: Path) -> None:
 
     def names(nav: object) -> list[str]:
         if isinstance(nav, str):
-            return [nav]
+            folder = sorted((ROOT / "docs" / nav).glob("*.md")) if nav.endswith("/") else []
+            return [path.relative_to(ROOT / "docs").as_posix() for path in folder] or [nav]
         items = nav.values() if isinstance(nav, dict) else nav
         return [name for item in items for name in names(item)]  # type: ignore[attr-defined]
 
     listed = names(yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"])
     assert len(listed) > 25
-    assert all((site / name).with_suffix(".html").is_file() for name in listed)
+    built = [(site / name.replace("README.md", "index.md")).with_suffix(".html") for name in listed]
+    assert all(path.is_file() for path in built)
 
 
 def test_no_link_is_dead(site: Path, pages: dict[Path, Page]) -> None:
