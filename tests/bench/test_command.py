@@ -153,7 +153,8 @@ def test_a_program_that_leaves_children_behind_ends_with_them(tmp_path: Path) ->
 
 def test_an_interruption_ends_the_program(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from bench.command.process import run_program; "
+        "import signal, sys; from pathlib import Path; from bench.command.process import run_program; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "  # a shell's background jobs ignore it
         "folder = Path(sys.argv[1]); "
         f"run_program([sys.executable, '-c', {FORKS!r}], folder, 60.0, folder / 'log', 'p')"
     )

@@ -184,7 +184,7 @@ def test_all_profiles_need_not_all_have_their_judges(folders):
         (["--align", "suffix"], 2, "prefix"),
         (["--flow", "absent.npz"], 3, "absent.npz"),
         (["--keypoints-predictions", "k.npz"], 3, "k.npz"),
-        (["--profiles", "some"], 2, "--profiles all"),
+        (["--profiles", "some"], 2, "choose all"),
     ],
 )
 def test_wrong_usage_gets_one_sentence(folders, capsys, flags, status, word):
