@@ -41,6 +41,8 @@ _PUBLIC = {
     ),
     **dict.fromkeys(("Metric", "MetricSpec", "ClipContext", "FramePair", "Outcome"), "bench.evaluation.base"),
     **dict.fromkeys(("load_method",), "bench.api"),
+    "CommandConfig": "bench.command.config",
+    "CommandMethod": "bench.command.method",
     **dict.fromkeys(("check_method",), "bench.check"),
 }
 __all__ = ["__version__", *_PUBLIC]

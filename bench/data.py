@@ -10,13 +10,19 @@ from typing import Any
 
 from bench import registry
 from bench.inputs import open_clip
+from bench.locks import folder_lock
+from bench.progress import Progress
 from bench.spec import open_dataset
 from datasets.annotations import write_annotations
-from datasets.base import SPLITS
+from datasets.base import SPLITS, DatasetSpec
 from datasets.errors import MissingInputError, SuiteError, UsageError
+from datasets.files import read_json
+from datasets.store.card import RealSpec, how_to_get
+from datasets.store.items import Finding, Options
 from datasets.video_write import write_frames
 
 Row = dict[str, Any]
+_COLUMNS = ("dataset", "state", "title", "licence", "annotations", "protocols", "publishable", "how")
 
 
 def list_rows(dataset: str, preset: str) -> list[Row]:
@@ -35,14 +41,63 @@ def _card(name: str) -> Row:
     try:
         spec = registry.get("datasets", name)
     except UsageError as error:
-        return {"dataset": name, "title": f"BROKEN: {error.message}", "licence": "", "annotations": "", "protocols": ""}
+        return dict.fromkeys(_COLUMNS, "") | {"dataset": name, "state": "broken", "title": f"BROKEN: {error.message}"}
+    state, how = _standing(spec)
     return {
         "dataset": name,
+        "state": state,
         "title": spec.title,
         "licence": spec.licence,
         "annotations": ", ".join(sorted(spec.kinds)),
         "protocols": ", ".join(spec.protocols),
+        "publishable": spec.publishable,
+        "how": how,
     }
+
+
+def _standing(spec: DatasetSpec) -> tuple[str, str]:
+    """Whether a data set is here, and how it is got where it is not."""
+    if not isinstance(spec, RealSpec):
+        return "ready", spec.where
+    if spec.prepared:
+        info = read_json(spec.root / "dataset.json")
+        missing = f", {info['missing']} missing" if info["missing"] else ""
+        return f"{info['clips']} clips{missing}", f"--dataset {spec.name}"
+    return "missing", how_to_get(spec)
+
+
+# -- real data sets ------------------------------------------------------------------------------------------------
+def real_card(dataset: str) -> RealSpec | None:
+    """The card of a real data set, None where the name is another kind's. Raises UsageError for an unknown name."""
+    spec = registry.get("datasets", dataset.partition(":")[0])
+    return spec if isinstance(spec, RealSpec) else None
+
+
+def prepare_real(card: RealSpec, folder: Path | None, options: Options, progress: Progress) -> list[str]:
+    """Import the official files in ``folder`` into the store; one line a finding, then what was done.
+
+    Raises:
+        MissingInputError: no folder is given and the store is not there, or the folder is in no official layout.
+        UsageError: a split would have to be invented, or another process prepares this data set.
+    """
+    from datasets.store.card import require_prepared
+    from datasets.store.prepare import prepare
+
+    if folder is None:
+        require_prepared(card)
+        return [f"{card.name}: prepared already ({card.root}); bench data verify {card.name} checks it"]
+    card.root.mkdir(parents=True, exist_ok=True)
+    with folder_lock(card.root):
+        done = prepare(card, folder, options, progress)
+    summary = f"{card.name}: {done.imported} clips imported, {done.kept} kept, fingerprint {done.fingerprint[:16]}"
+    return [*map(str, done.findings), summary, f"next: bench data verify {card.name}"]
+
+
+def verify_real(card: RealSpec, progress: Progress, people: bool) -> list[Finding]:
+    """The findings of the twelve checks. Raises MissingInputError where the data set is not prepared."""
+    from datasets.store.verify import verify
+
+    return verify(card, progress, people)
 
 
 def verify_rows(dataset: str, preset: str) -> tuple[list[Row], list[str]]:

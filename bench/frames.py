@@ -30,10 +30,10 @@ def write_pair(folder: Path, frames: Iterator[Array], fps: float, about: Mapping
     Raises:
         StorageError: full disk, or a folder that cannot be written.
     """
-    _replace(folder, lambda new: _write_frames(new, frames, fps, about))
+    replace_folder(folder, lambda new: _write_frames(new, frames, fps, about))
 
 
-def _replace(folder: Path, fill: Callable[[Path], None]) -> None:
+def replace_folder(folder: Path, fill: Callable[[Path], None]) -> None:
     """Fill a new folder and put it in the place of what may lie at ``folder``."""
     if folder.exists():
         shutil.rmtree(folder)
@@ -72,13 +72,19 @@ def _record(folder: Path, frames: Iterator[Array], hasher: hashlib._Hash) -> Ite
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether a pair's folder holds the frames that its manifest states, byte for byte."""
+    """Whether a pair's folder holds the frames that its manifest states, byte for byte.
+
+    Predictions from elsewhere may lack frames; their manifest names those under ``missing``.
+    """
     if not (folder / MANIFEST).is_file():
         return False
     try:
         manifest = read_json(folder / MANIFEST)
         hasher = hashlib.sha256()
-        for i in range(int(manifest["frames"])):
+        missing = set(manifest.get("missing", ()))
+        for i in range(int(manifest["frames"]) + len(missing)):
+            if i in missing:
+                continue
             hasher.update((folder / FRAME_NAME.format(i)).read_bytes())
     except (SuiteError, OSError, KeyError, TypeError, ValueError):
         return False
@@ -119,7 +125,9 @@ def _write_reference(out: Path, trial: Trial, about: Mapping[str, Any]) -> None:
     fps, truth = trial.driving.fps, trial.reference
     if truth is not None and not is_whole(out / "frames" / trial.pair.id):
         skip = trial.pair.first_scored
-        _replace(out / "frames" / trial.pair.id, lambda new: _write_frames(new, _frames(truth), first_scored=skip))
+        replace_folder(
+            out / "frames" / trial.pair.id, lambda new: _write_frames(new, _frames(truth), first_scored=skip)
+        )
 
     def fill(folder: Path) -> None:
         write_mp4(folder / "driving.mp4", _frames(trial.driving), fps, about)
@@ -128,7 +136,7 @@ def _write_reference(out: Path, trial: Trial, about: Mapping[str, Any]) -> None:
         cv2.imwrite(str(folder / "source.png"), trial.source.rgb[0][..., ::-1])
         write_json(folder / MANIFEST, {"frames": 0, "sha256": hashlib.sha256().hexdigest()})
 
-    _replace(out / trial.pair.id, fill)
+    replace_folder(out / trial.pair.id, fill)
 
 
 def _frames(clip: Clip) -> Iterator[Array]:

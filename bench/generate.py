@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from bench.command.method import CommandMethod
 from bench.driving import ClipDriving, batch_of, rgb_tensor, uint8_frames
+from bench.exchange.taken import take
 from bench.frames import is_whole, write_pair
 from datasets.base import Array, Dataset, FrameStack, Pair, Trial
 from datasets.errors import GenerationError, MissingInputError
@@ -164,10 +167,16 @@ def generate(
         folder = out / pair.id
         if not is_whole(folder):
             trial = dataset.open(protocol, pair)
-            self_driven = pair.source == pair.driving
-            stream = animate_trial(method, trial, mode, dataset.size, rendering, self_driven)
             about = {"method": method.spec.name, "mode": mode, "pair": pair.id, "protocol": protocol, "generated": True}
-            write_pair(folder, stream, trial.driving.fps, about)
+            if isinstance(method, CommandMethod):  # a frame that a program did not deliver is coverage, no failure
+                photo_of(trial, method.spec)
+                with tempfile.TemporaryDirectory(prefix="bench-command-") as scratch:
+                    prediction = method.predict(trial, mode, Path(scratch))
+                    take(folder, prediction, dataset.size, trial.driving.fps, about)
+            else:
+                self_driven = pair.source == pair.driving
+                stream = animate_trial(method, trial, mode, dataset.size, rendering, self_driven)
+                write_pair(folder, stream, trial.driving.fps, about)
         frames += pair.stop - pair.start
         progress(i + 1, len(pairs), f"generate {protocol}")
     return frames

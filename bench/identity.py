@@ -198,6 +198,8 @@ WORDS = {
     "loss_networks": "the loss networks",
     "initial": "the initial checkpoint",
     "checkpoint": "the checkpoint",
+    "card": "the card of the predictions",
+    "predictions": "the predictions",
     "pairs": "the pair list",
     "driving_frames": "the driving frames",
     "options": "the animation options",
@@ -220,7 +222,7 @@ def explain(record: Mapping[str, Any], run: Run) -> list[str]:
     lines += [f"  {line}" for line in _module_differences(old.get("modules", {}), run.identity.modules)]
     for protocol, parts in old.get("generation_parts", {}).items():
         name, _, mode = protocol.rstrip("]").partition("[")
-        if name in run.dataset.spec.protocols:
+        if name in run.dataset.spec.protocols and "predictions" not in parts:
             _, now = generation_identity(run, name, parts.get("checkpoint", ""), mode)
             lines += _differences(f"generation of {protocol}", parts, now, skip=("training", "checkpoint"))
     for protocol, parts in old.get("score_parts", {}).items():

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.command.config import CommandConfig
 from bench.identity import protocol_hash
 from bench.protocols import headline_metrics
 from bench.store import SCHEMA
@@ -103,9 +104,16 @@ def method_card(spec: MethodSpec, variant: str = "") -> dict[str, Any]:
     }
 
 
+def is_command(run: Run) -> bool:
+    """Whether the method is a program in an environment of its own."""
+    return isinstance(run.config, CommandConfig)
+
+
 def _trained(run: Run) -> str:
     if run.method_spec.sanity:
         return "not trained"
+    if is_command(run):
+        return "external program"
     if run.spec.checkpoint:
         return "checkpoint file"
     return "initial checkpoint" if run.identity.parts.get("initial") else "from scratch"

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.evaluation.judges.resolve import judge_hashes, training_conflicts
-from bench.evaluation.select import select_metrics
+from bench.exchange.taken import record_coverage
 from bench.frames import write_references
 from bench.identity import generation_identity, score_identity, training_files
 from bench.outcome import record_outcome, recorded
 from bench.protocols import Protocol, headline_metrics
-from bench.record import now, protocols, provenance
+from bench.record import is_command, now, protocols, provenance
 from bench.spec import Run
 from bench.standing import (
     Part,
@@ -26,6 +26,7 @@ from bench.standing import (
     frames_stand,
     is_complete,
     is_trained,
+    metrics_of,
     networks_file,
     parts_of,
     scores_stand,
@@ -35,8 +36,6 @@ from datasets.errors import MissingInputError, SuiteError
 from datasets.files import sha256_file, verify_checksum, write_json
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from bench.evaluation.base import MetricSpec
     from methods.base import Method
 
@@ -67,7 +66,7 @@ def execute(run: Run, progress: Progress, resume: bool = True, train_only: bool 
     folder = RunFolder(run.folder)
     if not resume:
         move_aside(run.folder)
-    metrics = select_metrics(preset=run.spec.preset)
+    metrics = metrics_of(run)
     if is_complete(run, metrics, train_only):
         return Done(folder, ())
     with folder.lock():
@@ -193,6 +192,8 @@ class _Work:
             self._loaded(), run.dataset, part.protocol.name, part.protocol.pairs, run.mode, out,
             self._rendering(), self.progress,
         )  # fmt: skip
+        if is_command(run):
+            record_coverage(self.folder, part.protocol, "rerun")
         self._record_identity("generation", part, identity, why)
         self._record_identity("score", part, "", {})  # scores belong to these very frames
         self.steps.append(f"generate {part.key}")
@@ -201,7 +202,12 @@ class _Work:
         """Measure what frames cost, once after they were generated; it is recorded, and can fail without harm."""
         run = self.run
         known = self.folder.json.get("speed")
-        if run.method_spec.sanity or (known and f"generate {part.key}" not in self.steps) or self._measured:
+        if (
+            run.method_spec.sanity
+            or is_command(run)
+            or (known and f"generate {part.key}" not in self.steps)
+            or self._measured
+        ):
             return
         self._measured = True
         from bench.evaluation.speed import measured
@@ -219,6 +225,7 @@ class _Work:
             return
         from bench.evaluation.evaluator import score_pairs
         from bench.evaluation.kept import Kept
+        from bench.evaluation.scores import merge_scores
 
         kept = Kept()
         frames = self.folder.generated(part.protocol.name, part.mode)
@@ -227,7 +234,7 @@ class _Work:
             self._labels(part), progress=self.progress, keep=kept,
         )  # fmt: skip
         kept.write(self.folder.path / EVALUATION, part.key)
-        self._write_scores(scores, part)
+        merge_scores(scores, self.folder.path, part.protocol.name, self.run.mode)
         generation = record["identity"]["generation"][part.key]
         identity, why = score_identity(generation, self.run, part.protocol.name, self.metrics)
         self._record_identity("score", part, identity, why)
@@ -257,17 +264,6 @@ class _Work:
             "seed": run.spec.seed,
             "protocol_hash": part.protocol.hash8,
         }
-
-    def _write_scores(self, scores: pd.DataFrame, part: Part) -> None:
-        import pandas as pd
-
-        from bench.evaluation.scores import read_scores, write_scores
-
-        if self.folder.scores_path.is_file():
-            old = read_scores(self.folder.scores_path)
-            other = old[(old["protocol"] != part.protocol.name) | (old["mode"] != self.run.mode)]
-            scores = pd.concat([other, scores], ignore_index=True) if len(other) else scores
-        write_scores(scores, self.folder.path)
 
     def _record_identity(self, kind: str, part: Part, identity: str, why: dict[str, str]) -> None:
         known = self.folder.json["identity"]
@@ -312,5 +308,7 @@ def load_run_method(run: Run, folder: RunFolder) -> Method:
         if path is None:
             raise MissingInputError(f"{folder.path} has no trained networks", "run bench run or bench train first")
         load_networks(method, path)
+    if is_command(run):
+        method.logs = folder.path / "logs"  # type: ignore[attr-defined]
     method.nets.eval()
     return method

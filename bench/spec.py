@@ -232,7 +232,7 @@ def _resolve_protocols(
     """Protocols to run, and those left out with the reason; asking by name for an unsuitable one is an error."""
     known = dataset.spec.protocols
     default = [name for name in known if name not in dataset.spec.optional]
-    names = dict.fromkeys([_full_name(name, known, dataset) for name in asked] if asked else default)
+    names = dict.fromkeys([full_protocol_name(name, dataset) for name in asked] if asked else default)
     chosen: dict[str, PairList] = {}
     left_out: dict[str, str] = {}
     for name in names:
@@ -251,8 +251,13 @@ def _resolve_protocols(
     return chosen, left_out
 
 
-def _full_name(name: str, known: Sequence[str], dataset: Dataset) -> str:
-    """``cross-animation`` -> ``cross-animation@1`` where that is unambiguous."""
+def full_protocol_name(name: str, dataset: Dataset) -> str:
+    """``cross-animation`` -> ``cross-animation@1`` where that is unambiguous.
+
+    Raises:
+        UsageError: the data set has no such protocol (with the nearest), or several versions of it.
+    """
+    known = dataset.spec.protocols
     if name in known:
         return name
     versions = [k for k in known if k.partition("@")[0] == name]

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.evaluation.select import select_metrics
+from bench.evaluation.cards_delivery import DELIVERY
+from bench.evaluation.select import find_metric, select_metrics
 from bench.frames import is_whole
 from bench.identity import generation_identity, score_identity
 from bench.protocols import Protocol
+from bench.record import is_command
 from bench.spec import Run
 from bench.store import RunFolder
 from datasets.files import sha256_file, verify_checksum
@@ -46,13 +48,19 @@ def parts_of(run: Run, record: dict[str, Any]) -> list[Part]:
     ]
 
 
+def metrics_of(run: Run) -> list[MetricSpec]:
+    """What a run is scored by: the default metrics of its preset; a program's frames also by what it delivered."""
+    found = select_metrics(preset=run.spec.preset)
+    return [*found, *map(find_metric, DELIVERY)] if is_command(run) else found
+
+
 def is_complete(run: Run, metrics: Sequence[MetricSpec] | None = None, train_only: bool = False) -> bool:
     """Whether nothing is left to do: all that the run asks for is there and depends on what it would depend on today.
 
     Imports no torch, so that a complete run is known in a moment.
     """
     folder = RunFolder(run.folder)
-    metrics = select_metrics(preset=run.spec.preset) if metrics is None else metrics
+    metrics = metrics_of(run) if metrics is None else metrics
     if not folder.exists or folder.problem:
         return False
     record = folder.json

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from bench.locks import folder_lock
 from datasets.errors import MissingInputError, UsageError
@@ -20,7 +21,7 @@ from datasets.files import atomic_path, sha256_file, storage_errors
 from datasets.weights import KNOWN, Weight
 
 _BLOCK = 2**20
-_TIMEOUT_S = 30.0
+TIMEOUT_S = 30.0
 Progress = Callable[[int, int, str], None]
 __all__ = ["KNOWN", "Weight", "add", "address", "fetch", "known", "state"]
 
@@ -69,8 +70,13 @@ def add(file: Path, weight: Weight) -> Path:
 
 
 # -- fetching --------------------------------------------------------------------------------------------------------
-def fetch(weight: Weight, progress: Progress) -> Path:
+def fetch(weight: Weight, progress: Progress, timeout: float = TIMEOUT_S) -> Path:
     """Download a file into its place; one that is there and whole is kept. A broken download goes on where it stopped.
+
+    Redirects are followed, but never from HTTPS to anything else.
+
+    Args:
+        timeout: seconds without a byte after which the server counts as gone.
 
     Raises:
         MissingInputError: no network, the server refuses, or what came is not the file; the message says what to do.
@@ -81,7 +87,7 @@ def fetch(weight: Weight, progress: Progress) -> Path:
     with folder_lock(weight.path.parent), storage_errors(weight.path):
         part = weight.path.with_name(weight.file + ".part")
         with _readable(weight):
-            _download(address(weight), part, weight.name, progress)
+            _download(address(weight), part, weight, progress, timeout)
         digest = sha256_file(part)
         if not weight.matches(digest):
             part.unlink()
@@ -125,12 +131,33 @@ def _readable(weight: Weight) -> Iterator[None]:
     )
 
 
-def _download(url: str, part: Path, name: str, progress: Progress) -> None:
+class _SafeRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, but not out of HTTPS: there anybody on the way could answer."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """The next request. Raises URLError for one that leaves HTTPS."""
+        if req.full_url.startswith("https:") and not newurl.startswith("https:"):
+            raise urllib.error.URLError(f"the server leaves HTTPS for {newurl.partition(':')[0]}, which is refused")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _download(url: str, part: Path, weight: Weight, progress: Progress, timeout: float) -> None:
     """Append to ``part`` what is not there yet."""
     have = part.stat().st_size if part.is_file() else 0
+    if weight.size and have > weight.size:  # left by something else: going on from there could never fit
+        part.unlink()
+        have = 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
-        response = urllib.request.urlopen(request, timeout=_TIMEOUT_S)
+        response = urllib.request.build_opener(_SafeRedirects).open(request, timeout=timeout)
     except urllib.error.HTTPError as error:
         if error.code == 416 and have:  # nothing is left to send: the part is whole, or wrong
             return
@@ -138,11 +165,11 @@ def _download(url: str, part: Path, name: str, progress: Progress) -> None:
     with response:
         if response.status != 206:  # the server sends everything, whatever was asked
             have = 0
-        total = have + int(response.headers.get("Content-Length") or 0)
+        total = have + int(response.headers.get("Content-Length") or 0) or weight.size
         with part.open("ab" if have else "wb") as file:
-            while block := response.read(_BLOCK):
+            while block := response.read1(_BLOCK):  # what has come, so that a silence loses nothing
                 file.write(block)
                 have += len(block)
-                progress(have, max(total, have), f"downloading {name}, bytes")
+                progress(have, max(total, have), f"downloading {weight.name}, bytes")
     if have < total:
         raise ConnectionError(f"the connection ended after {have:,} of {total:,} bytes")

@@ -53,6 +53,11 @@ def _validation(train: list[Clip]) -> tuple[list[Clip], list[Clip]]:
     if len(train) >= 10:
         chosen = {c.id for c in sorted(train, key=lambda c: sha256_of("val", c.id))[: len(train) // 10]}
         return [c for c in train if c.id not in chosen], [c for c in train if c.id in chosen]
+    return cut_ends(train)
+
+
+def cut_ends(train: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
+    """The clips without their last tenth (no less than MIN_FRAMES frames, no more than half), and those ends."""
     cuts = [len(c) - min(max(MIN_FRAMES, len(c) // 10), len(c) // 2) for c in train]
     head: list[Clip] = [SubClip(c, 0, cut) for c, cut in zip(train, cuts, strict=True)]
     tail: list[Clip] = [SubClip(c, cut, clip_id=f"{c.id}+val") for c, cut in zip(train, cuts, strict=True)]

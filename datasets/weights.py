@@ -22,6 +22,7 @@ class Weight:
         sha256: of the file, or as many of its first digits as are published.
         source: where it comes from: a URL, or ``torchvision:<Enum>.<member>`` (that library knows the address).
         used_by: what needs it.
+        size: bytes of the file; 0 where nobody states them.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Weight:
     source: str
     licence: str
     used_by: str
+    size: int = 0
 
     @property
     def path(self) -> Path:
@@ -60,6 +62,7 @@ KNOWN: tuple[Weight, ...] = (
         "pt_inception-2015-12-05-6726825d.pth",
         licence="Apache-2.0; trained on ImageNet",
         used_by="FID, KID",
+        size=95_628_359,
     ),
     Weight(
         name="vgg16",
@@ -68,6 +71,7 @@ KNOWN: tuple[Weight, ...] = (
         source="torchvision:VGG16_Weights.IMAGENET1K_V1",
         licence=_TORCHVISION,
         used_by="LPIPS (VGG)",
+        size=553_433_881,
     ),
     Weight(
         name="alexnet",
@@ -76,6 +80,7 @@ KNOWN: tuple[Weight, ...] = (
         source="torchvision:AlexNet_Weights.IMAGENET1K_V1",
         licence=_TORCHVISION,
         used_by="LPIPS (Alex)",
+        size=244_408_911,
     ),
     Weight(
         name="squeezenet",
@@ -92,6 +97,7 @@ KNOWN: tuple[Weight, ...] = (
         source="torchvision:Raft_Large_Weights.C_T_SKHT_V2",
         licence="BSD-3-Clause (torchvision); trained on FlyingChairs, FlyingThings3D, Sintel, KITTI, HD1K",
         used_by="TCM, warping error, flicker",
+        size=21_106_607,
     ),
     Weight(
         name="i3d",
@@ -100,6 +106,7 @@ KNOWN: tuple[Weight, ...] = (
         source="https://www.dropbox.com/s/ge9e5ujwgetktms/i3d_torchscript.pt?dl=1",
         licence="Apache-2.0 (DeepMind I3D); trained on Kinetics-400",
         used_by="FVD, Act-Recog-L1",
+        size=51_235_320,
     ),
     Weight(
         name="facenet-vggface2",
@@ -116,6 +123,7 @@ KNOWN: tuple[Weight, ...] = (
         source="https://huggingface.co/yzd-v/DWPose/resolve/main/dw-ll_ucoco_384.onnx",
         licence="Apache-2.0; trained on UBody and COCO-WholeBody",
         used_by="AKD, MKR, PCK on real videos",
+        size=134_399_116,
     ),
     Weight(
         name="yolox",
@@ -124,6 +132,7 @@ KNOWN: tuple[Weight, ...] = (
         source="https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_l.onnx",
         licence="Apache-2.0; trained on COCO",
         used_by="the person box of dwpose (without it: the whole frame)",
+        size=216_746_733,
     ),
 )
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.evaluation.statistics import Interval as StatisticsInterval
+    from leaderboard.ranking import Rank
     from leaderboard.sets import SetMeasure
 
 #: what a cell without a number says; every kind also looks different and carries its reason
@@ -70,7 +71,10 @@ class Cell:
         pairs: value of each pair that has one (mean over training seeds).
         by_seed: training seed -> pair -> value.
         n: pairs with a value; ``total``: pairs asked for. Both 0 for one value of the whole set without its parts.
-        best: has the best number among the rows it may be compared with.
+        best: has the best number among the rows it may be compared with; in a ranked column: is separably better than
+            all other ranked rows.
+        rank: place among the rows that may be ranked; None where there is none. unranked: why this cell has none though
+            its row may be ranked and others have one.
         method: of the interval, with what it rests on; of a set metric also why there is none.
         whole: is one value for the set of all pairs. ``frames``: how many frames or windows it was measured on.
         measure: the set metric on any of the pairs, where what it keeps of each pair is there.
@@ -88,6 +92,8 @@ class Cell:
     whole: bool = False
     frames: int = 0
     measure: SetMeasure | None = None
+    rank: Rank | None = None
+    unranked: str = ""
 
     @property
     def ok(self) -> bool:
@@ -129,7 +135,7 @@ def _basis(result: StatisticsInterval) -> str:
     return f"{result.method} interval over {result.clusters} clusters{seeds}" if result.method else ""
 
 
-def _table(cell: Cell) -> pd.DataFrame:
+def seed_table(cell: Cell) -> pd.DataFrame:
     """Pairs x training seeds."""
     import pandas as pd
 
@@ -154,7 +160,7 @@ def compare(row: Cell, other: Cell | None, direction: str, clusters: Clusters) -
     names = sorted(row.pairs.keys() & other.pairs.keys())
     if not names:
         return Difference(None, "", 0, "no pair has a value in both rows", lost)
-    result = paired_difference(_table(row), _table(other), clusters.frame(names))
+    result = paired_difference(seed_table(row), seed_table(other), clusters.frame(names))
     interval = Interval.of(result.mean, result.low, result.high)
     return Difference(interval, _verdict(interval, direction), len(names), lost=lost, method=_basis(result))
 
@@ -210,7 +216,7 @@ def cell_of(scores: pd.DataFrame, clusters: Clusters) -> Cell:
     cell = Cell("ok", reason[1], None, pairs, len(pairs), total)
     for seed, rows in good.groupby(good["seed"].astype(str)):
         cell.by_seed[str(seed)] = {str(k): float(v) for k, v in rows.groupby("pair")["value"].mean().items()}
-    result = mean_interval(_table(cell), clusters.frame(sorted(pairs)))
+    result = mean_interval(seed_table(cell), clusters.frame(sorted(pairs)))
     cell.interval, cell.method = Interval.of(result.mean, result.low, result.high), _basis(result)
     return cell
 

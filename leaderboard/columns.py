@@ -40,7 +40,8 @@ class Column:
     Attributes:
         direction: ``lower``, ``higher`` or ``none``.
         headline: stands in the first table; the others in the full one.
-        flagged: why a frozen or faded video can win it ("" = it cannot).
+        flagged: what to beware of when reading it ("" = nothing).
+        still_can_win: a still photo can have the better number; it has no say on who is better than a still.
         stand_in: measured only where the data lack what another profile of the metric needs.
         place: order within the full table.
     """
@@ -53,6 +54,7 @@ class Column:
     formula: str = ""
     unit: str = ""
     flagged: str = ""
+    still_can_win: bool = False
     stand_in: bool = False
     place: tuple[int, ...] = ()
 
@@ -95,6 +97,7 @@ class Column:
         parts = [self.title, self.formula, REGION_TEXT.get(self.key.region, self.key.region)]
         parts += [DIRECTION_TEXT[self.direction], f"unit: {self.unit}" if self.unit else ""]
         parts += [f"profile {self.key.profile}", f"judge {self.key.judge}" if self.key.judge else ""]
+        parts += ["a still photo can win it" if self.still_can_win else ""]
         parts += [f"caution: {self.flagged}" if self.flagged else ""]
         return "; ".join(p for p in parts if p)
 
@@ -128,7 +131,7 @@ def make_columns(keys: Iterable[ColumnKey], cards: Mapping[str, MetricSpec]) -> 
             return Column(key, f"{key.metric} (this metric is not installed here)", "none", headline=False)
         return Column(
             key, card.title, card.direction, card.headline and key.region in ("whole", "seen"),
-            card.family, card.formula, card.unit, card.flagged, bool(card.stands_in_for),
+            card.family, card.formula, card.unit, card.flagged, card.still_can_win, bool(card.stands_in_for),
             place(key),
         )  # fmt: skip
 

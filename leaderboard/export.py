@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from typing import Any
 
 from leaderboard.ablation import Ablation
-from leaderboard.cells import Difference, Interval
+from leaderboard.cells import Cell, Difference, Interval
 from leaderboard.tables import Board, Row, Setting
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -30,6 +31,20 @@ def _row(row: Row) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _rank(cell: Cell) -> dict[str, Any]:
+    """Rank of a cell; empty where it has none. ``p_best`` is the probability of rank 1 by the judge less sure of it."""
+    rank = cell.rank
+    known = rank is not None and math.isfinite(rank.least)
+    return {
+        "rank": rank.place if rank else None,
+        "ranked_rows": rank.of if rank else None,
+        "p_best": rank.least if rank and known else None,
+        "rank_word": rank.word if rank else "",
+        "tied_with": "; ".join(rank.tied) if rank else "",
+        "rank_note": cell.unranked,
+    }
+
+
 def _difference(difference: Difference | None, prefix: str) -> dict[str, Any]:
     if difference is None:
         return {**_numbers(None, prefix), f"{prefix}verdict": "", f"{prefix}pairs": 0}
@@ -49,7 +64,7 @@ def board_records(board: Board) -> list[dict[str, Any]]:
             record = {
                 **_setting(board.setting), **_row(row), **column.key._asdict(), "direction": column.direction,
                 "status": cell.status, "reason": cell.reason, **_numbers(cell.interval), "pairs": cell.n,
-                "pairs_asked": cell.total, "best": cell.best,
+                "pairs_asked": cell.total, "best": cell.best, **_rank(cell),
             }  # fmt: skip
             for name in sorted(board.stills):
                 difference = row.against.get(name, {}).get(column.key)

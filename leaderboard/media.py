@@ -202,9 +202,9 @@ def read_frames(track: Track, indices: Sequence[int]) -> list[Array | None]:
     """
     if track.still is not None:
         return [_open(track.still)] * len(indices)
-    paths = frame_paths(track.frames)
+    paths = {int(path.stem): path for path in frame_paths(track.frames)}  # by number: some may not be delivered
     if paths:
-        return [_open(paths[i]) if i < len(paths) else None for i in indices]
+        return [_open(paths[i]) if i in paths else None for i in indices]
     wanted: dict[int, Array] = {}
     if track.video is not None:
         from datasets.video import open_video

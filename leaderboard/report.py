@@ -26,6 +26,7 @@ from leaderboard.export import ablation_records, board_records, to_csv, to_json
 from leaderboard.media import MediaFolder, find_trials, make_samples
 from leaderboard.runs import RunData, below, load_runs
 from leaderboard.sheet import contact_sheet
+from leaderboard.speed import short
 from leaderboard.tables import Board, Setting, group_runs, make_board
 
 if TYPE_CHECKING:
@@ -200,7 +201,9 @@ def _environment() -> Environment:
     environment.globals |= {
         "style": Markup(style), "script": Markup(script), "policy": _policy(style, script), "number": number,
         "interval_text": views.interval_text, "cell_title": views.cell_title,
-        "difference_title": views.difference_title, "run_page": views.run_page,
+        "difference_title": views.difference_title, "rank_title": views.rank_title, "share": views.share,
+        "short": short,
+        "run_page": views.run_page,
     }  # fmt: skip
     return environment
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PRESET_ORDER = ("paper", "standard", "quick", "tiny")
-#: presets that may be ranked at all; the others are smoke
-RANKED_PRESETS = frozenset({"paper", "standard"})
 
 
 def below(base: Path, *names: str) -> Path | None:
@@ -87,6 +85,17 @@ class RunData:
         """Judges whose weights its training read: it saw what it is measured with."""
         found = self.info.get("contaminated")
         return sorted(map(str, found)) if isinstance(found, list) else []
+
+    @property
+    def external(self) -> Mapping[str, Any]:
+        """Badge and coverage by protocol of predictions from elsewhere; empty for a run of a registered method."""
+        return self.section("external")
+
+    def coverage(self, protocol: str) -> float:
+        """Delivered over asked frames of a protocol; 1 for a run of a registered method, which cannot lack any."""
+        known = self.external.get("coverage")
+        value = known.get(protocol) if isinstance(known, Mapping) else 1.0
+        return float(value) if isinstance(value, int | float) else 0.0
 
     def text(self, name: str) -> str:
         """A field of run.json as text ("" where absent)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.evaluation.base import MetricSpec
-    from bench.evaluation.statistics import Interval
+    from bench.evaluation.statistics import Interval, Ranking
 
 #: Halves of the pairs that an interval is made from: its width is known within about 10 % (standard error).
 HALVES = 50
@@ -122,10 +122,12 @@ class SetMeasure:
 
     Attributes:
         pairs: sorted names of all pairs that some seed has.
+        seeds: the measure of each training seed.
     """
 
     def __init__(self, runs: Sequence[_RunMeasure]) -> None:
         self._runs = runs
+        self.seeds: Sequence[Callable[[Sequence[str]], float]] = runs
         self.pairs = sorted(frozenset().union(*(run.pairs for run in runs)))
 
     def __call__(self, pairs: Sequence[str]) -> float:
@@ -170,5 +172,15 @@ def difference_of(a: SetMeasure, b: SetMeasure, clusters: pd.DataFrame) -> Inter
 
     found = set_difference(a, b, clusters, draws=HALVES)
     for measure in (a, b):
+        measure.save()
+    return found
+
+
+def ranking_of(measures: Mapping[str, SetMeasure], clusters: pd.DataFrame, direction: str) -> Ranking:
+    """Ranks of methods over the pairs of ``clusters``, all on the same halves."""
+    from bench.evaluation.statistics import rank_sets
+
+    found = rank_sets({name: m.seeds for name, m in measures.items()}, clusters, direction, draws=HALVES)
+    for measure in measures.values():
         measure.save()
     return found

@@ -11,20 +11,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bench.evaluation.base import RANKED_PRESETS
 from leaderboard.cells import Cell, Clusters, Difference, cell_of, compare, mark_best, set_cell
 from leaderboard.columns import Column, ColumnKey, make_columns
-from leaderboard.runs import PRESET_ORDER, RANKED_PRESETS, RunData
+from leaderboard.ranking import rank_board
+from leaderboard.runs import PRESET_ORDER, RunData
 from leaderboard.sets import measure_of
+from leaderboard.stills import STILLS
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bench.evaluation.base import MetricSpec
 
-#: still pictures that every method has to beat before anything else is said of it
-STILLS = ("copy-source", "faded-source")
 PROTOCOL_ORDER = ("self-reconstruction", "cross-animation", "cross-animation-relative")
 MIN_SEEDS = 3
+#: family of the metrics that no still photo wins, and that tell why it wins others
+MOTION = "motion"
 
 
 class Setting(NamedTuple):
@@ -81,6 +84,17 @@ class Row:
         return bool(self.runs[0].card("sanity"))
 
     @property
+    def badge(self) -> str:
+        """Who vouches for the numbers of predictions from elsewhere: the weakest of its runs; "" = a run of ours."""
+        order = ("self-reported", "rescored", "rerun")
+        found = [str(r.external.get("badge")) for r in self.runs if r.external]
+        return min(found, key=lambda b: order.index(b) if b in order else -1) if found else ""
+
+    def coverage(self, setting: Setting) -> float:
+        """Delivered over asked frames: the least of its runs."""
+        return min(run.coverage(setting.protocol) for run in self.runs)
+
+    @property
     def seeds(self) -> list[str]:
         """Training seeds, sorted."""
         return sorted({r.text("seed") for r in self.runs})
@@ -118,8 +132,14 @@ class Board:
 
     @property
     def first(self) -> list[Column]:
-        """Columns of the first table: of what decides, each metric on the whole frame."""
-        return [c for c in self.headline if c.key.region == "whole"] or self.headline
+        """Columns of the first table: of what decides, each metric on the whole frame; and where a still can win one of
+        them, what shows whether anything moves."""
+        shown = [c for c in self.headline if c.key.region == "whole"] or self.headline
+        if not any(c.still_can_win for c in shown):
+            return shown
+        beside = [c for c in self.measured if c.family == MOTION and c.key.region == "whole" and c not in shown]
+        at = max((i + 1 for i, c in enumerate(shown) if c.family == MOTION), default=len(shown))
+        return [*shown[:at], *beside, *shown[at:]]
 
     @property
     def measured(self) -> list[Column]:
@@ -140,6 +160,11 @@ class Board:
         return list(found.items())
 
     @property
+    def ranked(self) -> bool:
+        """Whether some row has a rank."""
+        return any(cell.rank is not None for row in self.methods for cell in row.cells.values())
+
+    @property
     def stills(self) -> dict[str, Row]:
         """The still rows that are here."""
         return {r.method: r for r in self.sanity if r.method in STILLS}
@@ -151,6 +176,7 @@ TITLES = {
     "cross-animation-relative": "Cross-animation, relative motion",
     "cross-place": "Cross-animation, place differs",
     "cross-shape": "Cross-animation, body shape differs",
+    "synthetic-lite": "Cross-animation, short list",
 }
 
 
@@ -276,6 +302,9 @@ def standing(row: Row, setting: Setting) -> str:
     judges = sorted({name for run in row.runs for name in run.contaminated})
     if judges:
         return f"contaminated, not ranked: trained with what {', '.join(judges)} measures with"
+    covered = row.coverage(setting)
+    if covered < 1:
+        return f"{covered:.2%} of the frames were delivered: not ranked"
     if row.overrides:
         return "changed by hand: not ranked"
     if setting.annotation_class != "detected":
@@ -332,6 +361,7 @@ def make_board(setting: Setting, runs: Sequence[RunData], cards: Mapping[str, Me
     for column in columns:
         if column.directed:
             mark_best((r.cells[column.key] for r in board.methods), column.direction)
+    rank_board(board.methods, columns, clusters)
     for row in [*board.methods, *board.variants]:
         for name, still in board.stills.items():
             row.against[name] = {
@@ -353,31 +383,3 @@ def group_runs(runs: Iterable[RunData]) -> dict[Setting, list[RunData]]:
         for protocol in run.protocols():
             found.setdefault(setting_of(run, protocol), []).append(run)
     return {s: sorted(found[s], key=lambda r: r.slug) for s in sorted(found, key=_board_rank)}
-
-
-def beats_stills(row: Row, columns: Sequence[Column]) -> tuple[str, str]:
-    """Whether a row is better than both still pictures in every headline metric.
-
-    A faded photo wins some metrics against the photo itself, so it takes both to say that a number is about motion.
-    Pairs or metrics without a value of this row make it undecided at best: nobody gains by failing.
-
-    Returns:
-        (``yes``, ``no``, ``undecided`` or "" where nothing can be compared, what decided it).
-    """
-    verdicts, parts = [], []
-    for name, differences in sorted(row.against.items()):
-        for column in (c for c in columns if c.directed and c.key in differences):
-            difference, what = differences[column.key], f"{column.key.metric} ({column.key.region})"
-            if difference.verdict:
-                verdicts.append(difference.verdict)
-                word = "undecided against" if difference.verdict == "undecided" else f"{difference.verdict} than"
-                parts.append(f"{word} {name} in {what}")
-            if difference.lost:
-                verdicts.append("undecided")
-                parts.append(f"{difference.lost} pairs without a value in {what}")
-    if not any(d.verdict for differences in row.against.values() for d in differences.values()):
-        return "", "there is nothing to compare with"
-    text = "; ".join(dict.fromkeys(parts))
-    if all(v == "better" for v in verdicts):
-        return "yes", text
-    return ("no" if "worse" in verdicts else "undecided"), text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +18,11 @@ from leaderboard.columns import Column, ColumnKey, by_family, decimals_for, numb
 from leaderboard.curves import draw, read_curves
 from leaderboard.frames import WorstPairs, worst_pairs
 from leaderboard.media import MediaFolder, Sample
+from leaderboard.ranking import Rank
 from leaderboard.runs import RunData
-from leaderboard.tables import Board, Row, beats_stills
+from leaderboard.speed import Speed, first_measured, speed_of
+from leaderboard.stills import beats_stills, decisive
+from leaderboard.tables import Board, Row
 
 VERDICTS = {"yes": "yes", "no": "no", "undecided": "undecided", "": "not comparable"}
 PROTOCOL_TEXT = {
@@ -27,6 +31,8 @@ PROTOCOL_TEXT = {
     "exactly that motion.",
     "cross-animation-relative": "As cross-animation, but the motion is applied relative to the pose in the photo.",
     "cross-place": "Camera distance and position of source and driving person differ by known amounts.",
+    "synthetic-lite": "The first 20 pairs of cross-animation and their first 24 frames, for methods that take minutes "
+    "a clip. Another list is another protocol: not to be read beside cross-animation.",
     "cross-shape": "The body shapes of source and driving person differ by known amounts.",
 }
 NO_TRUTH_TEXT = (
@@ -105,13 +111,29 @@ class BoardView:
         return found
 
     @property
+    def decisive(self) -> list[str]:
+        """Names of the headline metrics that say whether a row is better than a still photo."""
+        return list(dict.fromkeys(c.name for c in decisive(self.board.headline)))
+
+    @property
+    def winnable(self) -> list[str]:
+        """Names of the headline metrics that a still photo can win."""
+        return list(dict.fromkeys(c.name for c in self.board.headline if c.still_can_win))
+
+    @property
     def flagged(self) -> list[Column]:
-        """Headline columns that a frozen or faded video can win."""
+        """Headline columns to beware of, one for each caution."""
         seen: dict[tuple[str, str], Column] = {}
         for column in self.board.headline:
             if column.flagged:
                 seen.setdefault((column.key.metric, column.flagged), column)
         return list(seen.values())
+
+    @property
+    def speeds(self) -> list[tuple[Row, Speed]]:
+        """Rows whose speed was measured, or could not be, with what was found."""
+        rows = [*self.board.methods, *self.board.variants]
+        return [(row, speed) for row in rows if (speed := first_measured(row.runs)) is not None]
 
     def stills(self, row: Row) -> tuple[str, str, str]:
         """(verdict, its word, what decided it)."""
@@ -129,6 +151,7 @@ class RunView:
     config: Sequence[tuple[str, str]]
     parts: Sequence[tuple[str, str]]
     provenance: Sequence[tuple[str, str]]
+    speed: Speed
     curves: Sequence[tuple[str, Markup, float]] = field(default_factory=tuple)
     worst: Sequence[WorstPairs] = ()
 
@@ -169,6 +192,26 @@ def cell_title(cell: Cell) -> str:
     return f"{said}; left out: {cell.reason}" if cell.partial and cell.reason else said
 
 
+def share(probability: float) -> str:
+    """A probability in per cent, never rounded to certainty; "–" where it is not known."""
+    if not math.isfinite(probability):
+        return "–"
+    percent = round(100 * probability)
+    if 0 < probability < 1:
+        return "< 1 %" if percent == 0 else "> 99 %" if percent == 100 else f"{percent} %"
+    return f"{percent} %"
+
+
+def rank_title(rank: Rank) -> str:
+    """What a pointer over a rank shows."""
+    said = [f"rank {rank.place} of {rank.of}: 1 + the rows that are separably better (Holm, 5 %)"]
+    said += [f"not separable from {', '.join(rank.tied)}"] if rank.tied else []
+    for judge, p in rank.p_best.items():
+        ends = f", 95 % of the draws give rank {rank.low[judge]:g} to {rank.high[judge]:g}" if math.isfinite(p) else ""
+        said.append(f"{judge + ': ' if judge else ''}probability of rank 1 {share(p)}{ends}")
+    return "; ".join([*said, "better only where both judges say so"] if len(rank.p_best) > 1 else said)
+
+
 def difference_title(difference: Difference) -> str:
     """What a pointer over a difference shows."""
     basis = f", {difference.method}" if difference.method else ""
@@ -190,6 +233,8 @@ def _toml(value: Any) -> str:
 
 def command_of(run: RunData) -> str:
     """The command that makes this run again, quoted for a POSIX shell."""
+    if run.external:
+        return shlex.join(["bench", "import", "PREDICTIONS", "--protocol", *run.protocols(), "--card", "card.toml"])
     words = ["bench", "run", "--method", run.method, "--dataset", run.text("dataset"), "--preset", run.text("preset")]
     for option in ("variant", "mode"):
         if run.text(option):
@@ -213,5 +258,5 @@ def run_view(run: RunData, media: MediaFolder) -> RunView:
         parts += [(f"{kind}: {n}", t) for n, t in _flat(identity.get(kind, {}))]
     return RunView(
         run, run_page(run), command_of(run), _flat(run.section("config")), parts, _flat(run.section("provenance")),
-        draw(read_curves(run.folder / "train.jsonl")), worst_pairs(run, media),
+        speed_of(run), draw(read_curves(run.folder / "train.jsonl")), worst_pairs(run, media),
     )  # fmt: skip

@@ -93,7 +93,8 @@ def new_environment(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], En
         (packages,) = root.glob("lib/python*/site-packages")
         outer = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
         lines = "; ".join(f"site.addsitedir({path!r})" for path in dict.fromkeys(outer))
-        (packages / "outer.pth").write_text(f"import site; {lines}\n", encoding="utf-8")
+        ours = f"import sys; sys.path.insert(0, {str(ROOT)!r})"  # this checkout, whichever is installed outside
+        (packages / "outer.pth").write_text(f"import site; {lines}\n{ours}\n", encoding="utf-8")
         script = root / "bin" / "bench"
         script.write_text(
             f"#!{root / 'bin' / 'python'}\nimport sys\nfrom bench.cli import main\nsys.exit(main())\n", encoding="utf-8"

@@ -21,18 +21,19 @@ SEEN_BY_METHODS = {"datasets.base", "datasets.errors", "datasets.files"}
 SEEN_BY_BENCH = {
     "methods.base", "datasets.base", "datasets.errors", "datasets.files", "datasets.clips", "datasets.annotations",
     "datasets.letterbox", "datasets.video", "datasets.video_write", "datasets.weights",
+    "datasets.store.card", "datasets.store.items", "datasets.store.prepare", "datasets.store.verify",
 }  # fmt: skip
 HEAVY = {"torch", "torchvision", "cv2", "av", "pandas", "scipy", "wandb"}
 
 
 @cache
 def modules() -> dict[str, Path]:
-    """Module name -> file, of all the suite's packages (the plugin template is no part of them)."""
+    """Module name -> file, of all the suite's packages (the plugin templates are no part of them)."""
     found = {}
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
-            if "templates_method" not in parts:
+            if not any(part.startswith("templates_") for part in parts):
                 found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 

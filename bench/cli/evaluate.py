@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,7 @@ EPILOG = opt.examples(
     "bench evaluate --predictions out/ --reference truth/ --out scores/",
     "bench evaluate --predictions out/ --reference truth/ --metrics ssim,psnr,motion-ratio --name mine --out scores/",
     "bench evaluate --predictions out/ --reference truth/ --metrics ssim,psnr --profiles all --out scores/",
+    "bench evaluate --predictions out/ --reference truth/ --profiles disco-2023 --out scores/",
     "bench evaluate --predictions out/ --reference truth/ --align prefix --flow flow.npz --out scores/",
     "bench evaluate --keypoints-predictions made.npz --keypoints-reference real.npz --metrics akd,mkr --out scores/",
     "bench evaluate --run runs/synthetic/tps/quick-s0-1a2b3c4d --out scores/",
@@ -43,7 +44,12 @@ def evaluate(
     run: Annotated[Path | None, typer.Option("--run", help="Run folder whose stored frames are scored again.")] = None,
     metrics: Annotated[str, typer.Option("--metrics", help="NAME or NAME@PROFILE, comma separated.")] = "",
     profiles: Annotated[
-        str, typer.Option("--profiles", help="all: every published recipe of the metrics, side by side.")
+        str,
+        typer.Option(
+            "--profiles",
+            help="all: every profile of the metrics, side by side; disco-2023, disco-2024, styleganv, cdfvd: a "
+            "published recipe with its faults, and the clean definition beside.",
+        ),
     ] = "",
     name: Annotated[str, typer.Option("--name", help="Method column; default: the folder's name.")] = "",
     align: Annotated[str, typer.Option("--align", help="prefix: score the common first frames.")] = "",
@@ -80,26 +86,32 @@ def evaluate(
         raise UsageError("--run has its own frames and references", "leave out --predictions and --reference")
     specs = _cards(wanted, profiles, run)
     if run is not None:
-        scores = _score_run(run, specs)
+        scores = _score_run(run, specs, bool(wanted))
     elif predictions is not None and reference is not None:
         truth = TruthFiles(flow, labels_reference)
         job = FolderPair(predictions, reference, name, align == "prefix", truth, synthetic)
         has = {"reference"} | ({"flow"} if flow else set()) | ({"mask"} if labels_reference else set())
-        scores = _score_folders(job, specs if wanted else _fitting(specs, has), given)
+        scores = _score_folders(job, specs if wanted or profiles not in ("", "all") else _fitting(specs, has), given)
     else:
         scores = _score_files(given, specs, name, bool(wanted))
     write_scores(scores, out)
-    _report(scores, out)
-    _require(scores, specs if wanted else [])
+    if profiles not in ("", "all"):
+        _report_recipe(scores, profiles)
+    else:
+        _report(scores)
+    typer.echo(f"{out / 'scores.csv'}: {len(scores)} rows")
+    _require(scores, _cards(wanted, "", run) if wanted else [])
 
 
 def _cards(wanted: list[str], profiles: str, run: Path | None) -> list[MetricSpec]:
-    """Cards of the named metrics, or of the defaults (of the run's preset); of all profiles with ``--profiles all``."""
+    """Cards of the named metrics, or of the defaults (of the run's preset); of all profiles with ``--profiles all``, or
+    of a recipe."""
+    from bench.evaluation.recipes import find_recipe, recipe_metrics
     from bench.evaluation.select import all_profiles, select_metrics
     from bench.store import RunFolder
 
     if profiles not in ("", "all"):
-        raise UsageError(f"--profiles {profiles!r} is not known", "the only choice is: --profiles all")
+        return recipe_metrics(find_recipe(profiles), wanted)
     preset = "" if run is None else str(RunFolder(run).json["preset"])
     specs = select_metrics(wanted or None, preset)
     return all_profiles(specs) if profiles else specs
@@ -140,15 +152,45 @@ def _score_files(given: GivenFiles, specs: list[MetricSpec], name: str, named: b
     return table(score_given(given, fitting), fitting, ("whole",), {"method": name or files[0].stem})
 
 
-def _score_run(path: Path, specs: list[MetricSpec]) -> pd.DataFrame:
+def _score_run(path: Path, specs: list[MetricSpec], asked: bool) -> pd.DataFrame:
     from bench.evaluation.rescore import rescore
     from bench.progress import Progress
 
     with Progress() as progress:
-        return rescore(path, specs, progress)
+        return rescore(path, specs, progress, asked)
 
 
-def _report(scores: pd.DataFrame, out: Path) -> None:
+def _report_recipe(scores: pd.DataFrame, name: str) -> None:
+    """A recipe's numbers with n and the clean definition's beside, under what must be known of it."""
+    from bench.cli.text import table
+    from bench.evaluation.recipes import find_recipe, recipe_text
+
+    recipe = find_recipe(name)
+    total = scores[(scores["pair"] == "*") & (scores["region"] == "whole")]
+    clips = scores.loc[scores["pair"] != "*", "pair"].nunique()
+    for line in recipe_text(recipe):
+        typer.echo(line)
+    for protocol, part in total.groupby("protocol", sort=False):
+        found = {f"{row.metric}@{row.profile}": row for row in part.itertuples()}
+        pairs = [pair for pair in recipe.metrics.items() if pair[0] in found]
+        rows = [{"recipe": ours, **_numbers(found[ours], found[clean], clean)} for ours, clean in pairs]
+        typer.echo(f"\n{protocol} {clips} clips".lstrip())
+        typer.echo(table(rows, ("recipe", "value", "n", "clean", "clean value", "note")))
+
+
+def _numbers(ours: Any, clean: Any, name: str) -> dict[str, str]:
+    """Cells of a recipe's row: n counts frames, or windows where a metric reads windows."""
+    same = (ours.metric, ours.profile) == (clean.metric, clean.profile)
+    return {
+        "value": f"{ours.value:.6g}" if ours.status == "ok" else ours.status,
+        "n": str(ours.n_frames),
+        "clean": "" if same else name,
+        "clean value": "" if same else f"{clean.value:.6g}" if clean.status == "ok" else clean.status,
+        "note": "; ".join(dict.fromkeys(filter(None, [ours.reason, clean.reason]))),
+    }
+
+
+def _report(scores: pd.DataFrame) -> None:
     """The aggregate rows, and how many rows have no value."""
     for row in scores[(scores["pair"] == "*") & (scores["region"] == "whole")].itertuples():
         profile = "" if row.profile == "default" else f"@{row.profile}"
@@ -157,7 +199,6 @@ def _report(scores: pd.DataFrame, out: Path) -> None:
     missing = scores[(scores["pair"] != "*") & (scores["status"] != "ok") & (scores["region"] == "whole")]
     for (status, reason), rows in missing.groupby(["status", "reason"], sort=True):
         typer.echo(f"{len(rows)} without a value ({status}): {reason}", err=True)
-    typer.echo(f"{out / 'scores.csv'}: {len(scores)} rows")
 
 
 def _require(scores: pd.DataFrame, asked: list[MetricSpec]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -16,6 +17,8 @@ from bench.evaluation.judges.base import ROLES, JudgeCard
 from bench.evaluation.judges.resolve import card_for, judge_files, judge_hashes
 from datasets.errors import UsageError
 
+#: Our values and other tools' on one fixed pair of clips; tests/bench/evaluation/peers/same_pair.py writes it.
+_SAME_PAIR = Path(__file__).resolve().parents[1] / "evaluation" / "same_pair.json"
 _PEERS = Path(__file__).resolve().parents[2] / "tests" / "peers.toml"
 _AVERAGES = {
     "videos": "mean over the frames of each video, then over videos",
@@ -30,7 +33,8 @@ def metric_card(spec: MetricSpec) -> dict[str, Any]:
 
     Beside the fields of :class:`~bench.evaluation.base.MetricSpec`: ``averaging``, ``missing_detections``,
     ``preprocessing``, ``judges`` (one for each kind of data), ``audit`` (None where it was not measured), ``peer``
-    (None outside a checkout) and ``other_profiles``.
+    (None outside a checkout), ``same_pair`` (what we and other tools give on one fixed pair, of all profiles that read
+    the same; None where it was not computed) and ``other_profiles``.
     """
     return {
         "id": spec.id,
@@ -41,24 +45,29 @@ def metric_card(spec: MetricSpec) -> dict[str, Any]:
         "judges": list(_judges(spec)),
         "audit": _audit(spec),
         "peer": _peer(spec),
+        "same_pair": _same_pair(spec),
         "other_profiles": _other_profiles(spec),
     }
 
 
 def metric_text(card: Mapping[str, Any]) -> str:
     """A card of :func:`metric_card` for a terminal."""
-    apart = ("judges", "audit", "judge", "average", "missing", "peer")
+    apart = ("judges", "audit", "judge", "average", "missing", "peer", "same_pair")
     shown = [(key.replace("_", " "), value) for key, value in card.items() if key not in apart]
     parts = [fields([*shown, ("judge's role", card["judge"]), ("peer", card["peer"])])]
     parts += [f"judge on {judge['data']}:\n{fields(_judge_lines(judge))}" for judge in card["judges"]]
+    if (pair := card["same_pair"]) is not None:
+        values = [row | {side: f"{row[side]:.6g}" for side in ("ours", "theirs")} for row in pair["values"]]
+        parts.append(f"the same pair ({pair['input']}):\n{table(values, ('profile', 'ours', 'theirs', 'tool'))}")
     audit = card["audit"]
     if audit is None:
         parts.append("metric audit: not measured (python -m bench.evaluation.audit measures the default metrics)")
     else:
         note = f" (stale: {audit['stale']}; run python -m bench.evaluation.audit)" if audit["stale"] else ""
-        parts.append(
-            f"metric audit{note}:\n{table(list(_audit_rows(audit)), ('ladder', 'verdict', 'damage', 'values'))}"
-        )
+        rows = table(list(_audit_rows(audit)), ("ladder", "verdict", "damage", "values"))
+        still = ", ".join(audit["beaten_by_a_still"])
+        beaten = f"\na video that stands still beats one that moves rightly with {still}" if still else ""
+        parts.append(f"metric audit{note}:\n{rows}{beaten}")
     return "\n\n".join(parts)
 
 
@@ -93,7 +102,8 @@ def _judge_lines(judge: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 # -- audit, peer, profiles -------------------------------------------------------------------------------------------
 def _audit(spec: MetricSpec) -> dict[str, Any] | None:
-    """Verdict and values of each ladder, why they are stale, and the claims that they do not bear out."""
+    """Verdict and values of each ladder, why they are stale, the claims that they do not bear out, and which damages of
+    the look alone a still video beats."""
     try:
         found, about = results.entry(spec), results.read()["ladders"]
     except UsageError:
@@ -101,7 +111,12 @@ def _audit(spec: MetricSpec) -> dict[str, Any] | None:
     if found is None:
         return None
     ladders = {name: {**about[name], **row, "claimed": name in spec.claims} for name, row in found["ladders"].items()}
-    return {"ladders": ladders, "stale": results.stale(spec, found), "unmet": results.unmet_claims(spec, found)}
+    return {
+        "ladders": ladders,
+        "stale": results.stale(spec, found),
+        "unmet": results.unmet_claims(spec, found),
+        "beaten_by_a_still": results.beaten_by_a_still(spec, found),
+    }
 
 
 def _audit_rows(audit: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -124,6 +139,21 @@ def _peer(spec: MetricSpec) -> dict[str, Any] | None:
     except OSError:
         return None
     return found
+
+
+def _same_pair(spec: MetricSpec) -> dict[str, Any] | None:
+    """``input``: what the pair is; ``values``: profile, ours, theirs, tool, the metric's own profile first."""
+    found = json.loads(_SAME_PAIR.read_text(encoding="utf-8"))
+    own = found["metrics"].get(spec.id)
+    if own is None:
+        return None
+    alike = [spec.id, *_other_profiles(spec)]
+    values = [
+        {"profile": name, "ours": entry["ours"], "theirs": entry["peer"], "tool": entry["tool"]}
+        for name in alike
+        if (entry := found["metrics"].get(name)) is not None and entry["input"] == own["input"]
+    ]
+    return {"input": found["inputs"][own["input"]], "values": values}
 
 
 def _other_profiles(spec: MetricSpec) -> list[str]:

@@ -13,7 +13,10 @@ from bench.cli import options as opt
 from datasets.errors import UsageError
 
 app = opt.application()
-TEMPLATE = Path(__file__).resolve().parents[1] / "templates_method"
+TEMPLATES = {
+    "python": Path(__file__).resolve().parents[1] / "templates_method",
+    "command": Path(__file__).resolve().parents[1] / "templates_command",
+}
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -21,22 +24,27 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
     epilog=opt.examples(
         "bench new method my-method",
         "bench new method warp-net --out plugins",
+        "bench new method my-diffusion --kind command",
         "",
         "Then: uv pip install -e my-method && bench check my-method (docs/tutorial.md goes on from there)",
     )
 )
 def new(
-    kind: Annotated[str, typer.Argument(help="method.")],
+    what: Annotated[str, typer.Argument(help="method.")],
     name: Annotated[str, typer.Argument(help="Its registered name: lower case, digits, hyphens.")],
     out: Annotated[Path, typer.Option("--out", help="Where the folder NAME is made.")] = Path(),
+    kind: Annotated[
+        str, typer.Option("--kind", help="python: networks and a training step; command: a program that is run.")
+    ] = "python",
 ) -> None:
     """Write a method plugin that trains, animates and passes bench check, to be changed into yours."""
     from bench.spec import check_choice
 
-    check_choice("bench new", kind, ("method",))
+    check_choice("bench new", what, ("method",))
+    check_choice("--kind", kind, tuple(TEMPLATES))
     folder = out / name
     _check_name(name, folder)
-    write_scaffold(name, folder)
+    write_scaffold(name, folder, kind)
     typer.echo(f"{folder}: a method plugin. Next:")
     typer.echo(f"  uv pip install -e {folder}\n  bench check {name}")
 
@@ -61,8 +69,8 @@ def _is_importable(package: str) -> bool:
     return find_spec(package) is not None
 
 
-def write_scaffold(name: str, folder: Path) -> list[Path]:
-    """Write the template's files under another name; returns them.
+def write_scaffold(name: str, folder: Path, kind: str = "python") -> list[Path]:
+    """Write the files of a template (of :data:`TEMPLATES`) under another name; returns them.
 
     Raises:
         StorageError: the folder cannot be written.
@@ -79,12 +87,12 @@ def write_scaffold(name: str, folder: Path) -> list[Path]:
     def renamed(text: str) -> str:
         return re.sub("|".join(words), lambda match: words[match[0]], text)
 
-    written = []
+    template, written = TEMPLATES[kind], []
     with storage_errors(folder):
         folder.mkdir(parents=True)
-        for path in sorted(TEMPLATE.rglob("*")):
+        for path in sorted(template.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
-                target = folder / renamed(path.relative_to(TEMPLATE).as_posix())
+                target = folder / renamed(path.relative_to(template).as_posix())
                 target.parent.mkdir(parents=True, exist_ok=True)
                 write_text(target, renamed(path.read_text(encoding="utf-8")))
                 written.append(target)

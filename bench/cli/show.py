@@ -95,6 +95,10 @@ def _changes(record: dict[str, Any], runs: Path) -> list[str]:
 
     if record["status"] == "invalid":
         raise UsageError(record["reason"], "the record cannot be believed, so it cannot be compared")
+    if record.get("trained") == "external predictions":
+        from bench.exchange.take import run_of_record
+
+        return explain(record, run_of_record(record, runs))
     return explain(record, resolve(spec_from_json(record, runs)))
 
 

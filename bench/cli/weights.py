@@ -32,14 +32,14 @@ def list_(as_json: Json = False) -> None:
     from bench.weights import KNOWN, state
 
     rows = [
-        {"name": w.name, "state": state(w), "file": w.file, "sha256": w.sha256, "licence": w.licence,
-         "used by": w.used_by, "path": str(w.path)}
+        {"name": w.name, "state": state(w), "file": w.file, "bytes": w.size or None, "sha256": w.sha256,
+         "licence": w.licence, "source": w.source, "used by": w.used_by, "path": str(w.path)}
         for w in KNOWN
     ]  # fmt: skip
     if as_json:
         print_json(rows)
     else:
-        typer.echo(table(rows, ("name", "state", "licence", "used by", "path")))
+        typer.echo(table(rows, ("name", "state", "bytes", "licence", "used by", "path")))
 
 
 @app.command(epilog=opt.examples("bench weights fetch vgg19"))

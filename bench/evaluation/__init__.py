@@ -56,6 +56,9 @@ BUILTIN: dict[str, str] = {
     "fvd": "bench.evaluation.cards_network:FVD",
     "fvd@styleganv-fvd": "bench.evaluation.cards_network:FVD_STYLEGANV",
     "fvd@cdfvd": "bench.evaluation.cards_network:FVD_CDFVD",
+    "fvd@disco-2024": "bench.evaluation.cards_network:FVD_DISCO",
+    "kvd": "bench.evaluation.cards_network:KVD",
+    "fid-vid": "bench.evaluation.cards_network:FID_VID",
     "act-recog-l1": "bench.evaluation.cards_network:ACT_RECOG_L1",
     "act-recog-l1@mean": "bench.evaluation.cards_network:ACT_RECOG_L1_MEAN",
     "perceptual@synth": "bench.evaluation.cards_network:PERCEPTUAL",
@@ -100,4 +103,8 @@ BUILTIN: dict[str, str] = {
     "ssim@gfla-256": "bench.evaluation.cards_pixel:SSIM_GFLA_256",
     "ssim@iper-his": "bench.evaluation.cards_pixel:SSIM_HIS",
     "flicker@vbench": "bench.evaluation.cards_pixel:FLICKER_VBENCH",
+    "coverage": "bench.evaluation.cards_delivery:COVERAGE",
+    "l1@penalised": "bench.evaluation.cards_delivery:L1_PENALISED",
+    "psnr@penalised": "bench.evaluation.cards_delivery:PSNR_PENALISED",
+    "ssim@penalised": "bench.evaluation.cards_delivery:SSIM_PENALISED",
 }

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 REGIONS = ("whole", "seen", "unseen")
+#: Presets whose boards may rank methods; the others are smoke: shown, never ranked.
+RANKED_PRESETS = frozenset({"standard", "paper"})
 STATUSES = ("ok", "undefined", "missing-input", "not-applicable", "invalid-input", "failed")
 #: What becomes of frames and clips without a value, for every metric.
 UNDEFINED = "a clip without a value has a row with its status and reason, and the mean says how many there are"
@@ -46,16 +48,21 @@ class MetricSpec:
         stands_in_for: inputs (as in ``needs``) for want of which this profile stands in for the default one; it is left
             out by default where a protocol has them all.
         headline: stands on the board's first view, and may rank.
-        flagged: why a frozen or faded video can win it ("" = it cannot).
+        flagged: what to beware of when reading it ("" = nothing); where ``still_can_win``, why.
+        still_can_win: a still photo can have a better value than a video that moves rightly and looks a little worse
+            (it asks for look, smoothness or presence rather than for where the body is); then it says nothing on
+            whether a method is better than copying a still. Always False without a direction: nothing wins that.
         judge: role of the judge that it asks (``bench.evaluation.judges.base.ROLES``), "" = none.
         seed: which of the two seeds of a judge.
         scope: ``pair``, or ``set``: one value over all pairs (a :class:`SetMetric`).
-        ranking_only: measured by default only under presets that are ranked (a second judge for the order, say).
+        ranking_only: measured by default only under :data:`RANKED_PRESETS` (a second judge for the order, say).
         average: what the row ``pair = *`` is a mean over: ``videos``, or ``frames`` (of all videos together, as some
             published recipes do, so that long videos weigh more).
         claims: ladders of the metric audit (``bench.evaluation.audit.ladders``) that it must get worse on at every
             rung (a metric without a direction: rise or fall on at every rung): what it claims to measure.
         missing: what a missing detection does ("" = nothing is detected: see :data:`UNDEFINED`).
+        blanks: it sees a black frame in place of one that was not delivered (``FramePair.delivered`` is False there);
+            every other metric has no value for a pair with such a frame.
     """
 
     name: str
@@ -76,6 +83,7 @@ class MetricSpec:
     stands_in_for: frozenset[str] = frozenset()
     headline: bool = False
     flagged: str = ""
+    still_can_win: bool = False
     judge: str = ""
     seed: str = "a"
     scope: str = "pair"
@@ -83,6 +91,7 @@ class MetricSpec:
     average: str = "videos"
     claims: tuple[str, ...] = ()
     missing: str = ""
+    blanks: bool = False
 
     @property
     def id(self) -> str:
@@ -105,7 +114,8 @@ class ClipContext:
 @dataclass(frozen=True)
 class FramePair:
     """One scored frame: generated, reference (None where there is no truth), the reference's annotations by kind,
-    and the driving frame (None where no metric asked for it).
+    and the driving frame (None where no metric asked for it). ``delivered`` is False where ``generated`` is a black
+    frame in place of one that is not there (``MetricSpec.blanks``).
 
     ``shared`` holds what several metrics compute from the same frames (optical flow), so that it is computed once;
     fill it through :func:`shared`.
@@ -116,6 +126,7 @@ class FramePair:
     annotations: Mapping[str, Array] = field(default_factory=dict)
     driving: Array | None = None
     shared: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    delivered: bool = True
 
 
 def shared(frame: FramePair, key: str, compute: Callable[[], Any]) -> Any:

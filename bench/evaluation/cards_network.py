@@ -6,10 +6,13 @@ from dataclasses import replace
 
 from bench.evaluation.base import MetricSpec
 
-_CROSS = ("cross-animation", "cross-animation-relative", "cross-place", "cross-shape")
+_CROSS = ("cross-animation", "cross-animation-relative", "cross-place", "cross-shape", "synthetic-lite")
 _FRECHET = (
     "|m1 - m2|^2 + Tr(S1 + S2 - 2 sqrt(S1 S2)) of means and covariances, the root's trace as a nuclear norm (exact, "
     "float64)"
+)
+_REAL_PHOTO = (
+    "the frames of a still photo are real ones: it beats a video that moves rightly and is blurred or compressed"
 )
 _SECOND = "as the default, by the judge of seed b: where the two order methods differently, it is a tie"
 
@@ -24,6 +27,8 @@ FRECHET = MetricSpec(
     formula=f"{_FRECHET}; covariance over n - 1; features of a network of the synthetic world; frames of all clips",
     judge="features",
     scope="set",
+    flagged=_REAL_PHOTO,
+    still_can_win=True,
     headline=True,
     claims=("blur",),
 )
@@ -41,6 +46,8 @@ KERNEL_DISTANCE = MetricSpec(
         "synthetic world; frames of all clips"
     ),
     range=(-float("inf"), float("inf")),
+    flagged=_REAL_PHOTO,
+    still_can_win=True,
     judge="features",
     scope="set",
 )
@@ -55,6 +62,8 @@ FID = MetricSpec(
         f"{_FRECHET}; covariance over n - 1; Inception 2015-12-05 pool3 (2048), frames resized to 299 x 299 bilinear "
         "without antialiasing, [-1, 1] (pytorch-fid); frames of all clips; compare only values of equal n"
     ),
+    flagged=_REAL_PHOTO,
+    still_can_win=True,
     judge="inception",
     scope="set",
 )
@@ -90,24 +99,70 @@ KID = replace(
     judge="inception",
 )
 
+_FVD = (
+    f"{_FRECHET}; covariance over n - 1; I3D (Kinetics-400) logits of windows of 16 frames, stride 16, a shorter rest "
+    "left out; shorter side to 224 bilinear, centre crop, [-1, 1] (StyleGAN-V); n_frames counts windows"
+)
+
 # -- windows of video ------------------------------------------------------------------------------------------------
 FVD = MetricSpec(
     name="fvd",
     title="FVD",
-    implementation="bench.evaluation.metrics.video:Fvd",
+    implementation="bench.evaluation.metrics.video:FvdGuarded",
     direction="lower",
     family="set",
-    formula=(
-        f"{_FRECHET}; covariance over n - 1; I3D (Kinetics-400) logits of windows of 16 frames, stride 16, a shorter "
-        "rest left out; shorter side to 224 bilinear, centre crop, [-1, 1] (StyleGAN-V); n_frames counts windows"
-    ),
+    formula=f"{_FVD}; undefined below 20 clips, since windows of one clip are not independent",
+    flagged="I3D's features weigh look more than motion (Ge et al. 2024, content bias), so a still photo can do well",
+    still_can_win=True,
     judge="video",
     scope="set",
     ranking_only=True,
 )
-FVD_STYLEGANV = replace(FVD, profile="styleganv-fvd", default=False)
-FVD_CDFVD = replace(
+FVD_STYLEGANV = replace(
     FVD,
+    profile="styleganv-fvd",
+    title="FVD, StyleGAN-V's arithmetic",
+    implementation="bench.evaluation.metrics.video:Fvd",
+    formula=f"{_FVD}; has a value for few clips, too, and says so",
+    default=False,
+)
+FVD_DISCO = replace(
+    FVD_STYLEGANV,
+    profile="disco-2024",
+    title="FVD (DisCo, frames read as they are)",
+    implementation="bench.evaluation.metrics.video:FvdEveryStart",
+    formula=(
+        f"{_FRECHET}; covariance over n - 1; I3D (Kinetics-400) logits of windows of 16 frames, one from every frame "
+        "on, so that they overlap; shorter side to 224 bicubic, centre crop (whether the scripts crop is not known "
+        "here), [-1, 1]; n_frames counts windows"
+    ),
+    judge="video-bicubic",
+)
+KVD = replace(
+    FVD,
+    name="kvd",
+    title="KVD",
+    implementation="bench.evaluation.metrics.video:Kvd",
+    formula=(
+        "unbiased squared MMD, kernel (x.y / 400 + 1)^3, all windows (no subsets); features and windows as for fvd: "
+        "read it where clips are too few for fvd; n_frames counts windows"
+    ),
+    range=(-float("inf"), float("inf")),
+)
+FID_VID = replace(
+    FVD_STYLEGANV,
+    name="fid-vid",
+    profile="default",
+    title="FID-VID",
+    implementation="bench.evaluation.metrics.video:FidVid",
+    formula=(
+        f"{_FRECHET}; covariance over n - 1; 3D-ResNet-50 (Kinetics, 112 px, means subtracted from 0..255) features of "
+        "windows of 16 frames, stride 16, a shorter rest filled with its last frame (DisCo); n_frames counts windows"
+    ),
+    judge="video-resnet",
+)
+FVD_CDFVD = replace(
+    FVD_STYLEGANV,
     profile="cdfvd",
     title="FVD, cd-fvd's arithmetic",
     implementation="bench.evaluation.metrics.video:FvdBiased",
@@ -129,6 +184,8 @@ ACT_RECOG_L1 = MetricSpec(
         "sum over the 1024 dimensions of I3D's pooled features (average over Mixed_5c) of |generated - real|; windows "
         "and preprocessing as for fvd; mean over windows. The paper does not state its layer: not comparable with it"
     ),
+    flagged="I3D's features weigh look more than motion (Ge et al. 2024, content bias), so a still photo can do well",
+    still_can_win=True,
     judge="video-pool",
     ranking_only=True,
 )
@@ -210,6 +267,8 @@ AED = MetricSpec(
     direction="lower",
     family="identity",
     formula="Euclidean distance of the embeddings of the generated and the real frame; mean over frames",
+    flagged="a still photo shows the right person: it beats a video that moves rightly and is blurred or compressed",
+    still_can_win=True,
     judge="identity",
     headline=True,
     claims=("identity",),
@@ -256,6 +315,7 @@ CSIM = MetricSpec(
     needs=frozenset(),
     judge="face",
     flagged="a video that does not move the source photo wins it",
+    still_can_win=True,
     missing="a frame without a face leaves the mean, and face-detection counts it",
 )
 CSIM_DRIFT = replace(
@@ -269,6 +329,7 @@ CSIM_DRIFT = replace(
     range=(-float("inf"), float("inf")),
     default=False,
     flagged="a frozen video has none",
+    still_can_win=False,
 )
 FACE_DETECTION = MetricSpec(
     name="face-detection",
@@ -280,6 +341,7 @@ FACE_DETECTION = MetricSpec(
     range=(0.0, 1.0),
     judge="face",
     flagged="a frozen photo with a face wins it",
+    still_can_win=True,
     missing="a missing face is what it counts; frames whose real frame shows none leave",
 )
 FACE_DETECTION_RAW = replace(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bench.evaluation.base import MetricSpec
-from bench.evaluation.cards import DIS, FLICKER_RAW, L1, PSNR, SSIM, WARPING_ERROR
+from bench.evaluation.cards import BACKGROUND_RIGHT, DIS, FADED, FLICKER_RAW, L1, PSNR, SSIM, WARPING_ERROR
 
-_FADED = "a faded source photo can win it without any motion"
 _OVER_FRAMES = "mean over all frames of all videos"
 
 MS_SSIM = MetricSpec(
@@ -23,7 +22,7 @@ MS_SSIM = MetricSpec(
         "mean over frames; undefined where the shorter side is 160 pixels or less"
     ),
     range=(0.0, 1.0),
-    flagged=_FADED,
+    flagged=FADED,
 )
 
 MASK_SSIM = MetricSpec(
@@ -38,7 +37,7 @@ MASK_SSIM = MetricSpec(
     ),
     range=(-1.0, 1.0),
     needs=frozenset({"reference", "mask"}),
-    flagged=_FADED,
+    flagged=FADED,
     missing="a frame with an empty mask leaves the mean",
 )
 
@@ -64,6 +63,8 @@ MASK_PSNR = replace(
         "100 dB; mean over frames; frames with an empty mask do not count and are named in the reason"
     ),
     unit="dB",
+    flagged=f"a sharp still photo beats a soft video that moves rightly; {FADED}",
+    still_can_win=True,
     range=(0.0, 100.0),
 )
 
@@ -94,6 +95,7 @@ BACKGROUND = MetricSpec(
     range=(0.0, 100.0),
     needs=frozenset({"reference", "mask"}),
     flagged="the source photo wins it where camera and background stand still",
+    still_can_win=True,
 )
 
 BACKGROUND_STD = replace(
@@ -129,6 +131,7 @@ TCM = MetricSpec(
         "two still videos score exp(-1) = .368; a video that is too smooth never falls below .368 while a noisy one "
         "tends to 0; one step with a tiny real error decides"
     ),
+    still_can_win=True,
 )
 
 TCM_RAFT = replace(
@@ -153,6 +156,7 @@ WARPING_ERROR_RAW = replace(
     formula="E(generated) of warping-error@default, with the real video's flow: what TCM divides",
     direction="none",
     flagged="a faded or blurred video scores low",
+    still_can_win=False,
 )
 
 WARPING_ERROR_REAL = replace(
@@ -178,7 +182,8 @@ INTERP_PSNR_DIS = MetricSpec(
     ),
     unit="dB",
     range=(0.0, 100.0),
-    flagged=_FADED,
+    flagged=BACKGROUND_RIGHT,
+    still_can_win=True,
     ranking_only=True,
 )
 
@@ -362,4 +367,5 @@ FLICKER_VBENCH = replace(
     default=False,
     stands_in_for=frozenset(),
     flagged="a frozen video scores 1",
+    still_can_win=True,
 )

@@ -47,6 +47,7 @@ AKD_DRIVING = replace(
     needs=frozenset({"driving"}),
     headline=False,
     flagged="it rewards the driver's body, not the target's, so a still photo can be nearer than the truth",
+    still_can_win=True,
     claims=(),
 )
 AKD_TRUTH = replace(
@@ -59,6 +60,7 @@ AKD_TRUTH = replace(
     needs=frozenset({"reference", "keypoints"}),
     headline=False,
     flagged="where little moves, the judge's own error is larger than what a still photo misses",
+    still_can_win=True,
     claims=(),
 )
 AKD_BOX_HEIGHT = replace(
@@ -118,6 +120,7 @@ MKR = MetricSpec(
         "a frozen photo of a whole person misses nothing; the synthetic world's judge finds about half of the joints "
         "of an erased limb, and other damages hardly move it"
     ),
+    still_can_win=True,
     missing="missing joints are what it counts; a frame without a joint in the real frame has no value",
 )
 MKR_JUDGE_B = _second(MKR)
@@ -257,7 +260,7 @@ SHAPE_LEAK = MetricSpec(
     ),
     range=(float("-inf"), float("inf")),
     needs=frozenset({"reference", "keypoints", "leak-keypoints"}),
-    protocols=("cross-animation", "cross-place", "cross-shape"),
+    protocols=("cross-animation", "cross-place", "cross-shape", "synthetic-lite"),
     judge="keypoints",
     missing="a joint that is missing in either frame leaves; a frame without common joints has no value",
     claims=("shape",),

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bench import registry
 from bench.evaluation.base import (
     REGIONS,
@@ -47,6 +49,7 @@ def score_pairs(
     regions: tuple[str, ...] = REGIONS,
     progress: Progress | None = None,
     keep: Kept | None = None,
+    asked: bool = False,
 ) -> pd.DataFrame:
     """Score the generated frames of a protocol's pairs.
 
@@ -54,11 +57,13 @@ def score_pairs(
         frames_of: pair -> folder with ``%06d.png`` for each frame of the pair's driving range, or a clip of them.
         dataset, protocol, pairs: what was generated.
         metrics: cards, see :func:`bench.evaluation.select.select_metrics`; those of other protocols are left out, and
-            so are stand-ins (``MetricSpec.stands_in_for``) where nothing is missing.
+            so are stand-ins (``MetricSpec.stands_in_for``) where nothing is missing: unless they were ``asked`` for.
         labels: run, method, variant, mode, preset, seed, protocol_hash, ...; the dataset's own columns are filled in.
         regions: regions to report (of those that a metric has).
         progress: called as ``progress(done, total, what)``.
         keep: takes the values by frame and the parts of set metrics.
+        asked: the metrics were asked for by name: stand-ins are measured, and a metric of other protocols has rows that
+            say ``not-applicable``.
 
     Returns:
         A row for each metric, region and pair, in that order, and an aggregate row ``pair = *`` after them (a set
@@ -72,7 +77,7 @@ def score_pairs(
         **(labels or {}),
     }
     given = {"reference", *dataset.spec.kinds} if dataset.pairs(protocol).target is not None else set()
-    specs = [spec for spec in metrics if applies(spec, protocol, given)]
+    specs = [spec for spec in metrics if of_protocol(spec, protocol) and (asked or not idle(spec, given))]
     judges = Judges(dataset.spec.synthetic)
     outcomes = score_in_threads(
         pairs,
@@ -83,14 +88,23 @@ def score_pairs(
     results = {pair.id: found for pair, found in zip(pairs, outcomes, strict=True)}
     if keep is not None:
         keep.take(results, specs, regions)
+    if asked:
+        for spec in (spec for spec in metrics if not of_protocol(spec, protocol)):
+            outcome = undefined(f"{spec.id} is for {', '.join(spec.protocols)} only", "not-applicable")
+            for found in results.values():
+                found |= {(spec.id, region): outcome for region in spec.regions}
+        specs = list(metrics)
     return table(results, specs, regions, base)
 
 
-def applies(spec: MetricSpec, protocol: str, given: set[str]) -> bool:
-    """Whether a metric belongs to a protocol whose truth has the inputs ``given`` (``reference``, annotation kinds)."""
-    if spec.protocols and protocol.partition("@")[0] not in {name.partition("@")[0] for name in spec.protocols}:
-        return False
-    return not spec.stands_in_for or not spec.stands_in_for <= given
+def of_protocol(spec: MetricSpec, protocol: str) -> bool:
+    """Whether a metric belongs to a protocol (``name@version``)."""
+    return not spec.protocols or protocol.partition("@")[0] in {name.partition("@")[0] for name in spec.protocols}
+
+
+def idle(spec: MetricSpec, given: set[str]) -> bool:
+    """Whether a profile stands in for another one that has all its inputs: ``reference`` and annotation kinds."""
+    return bool(spec.stands_in_for) and spec.stands_in_for <= given
 
 
 def table(
@@ -143,17 +157,29 @@ def score_pair(
     n_frames = len(trial.driving) - pair.first_scored
     context = ClipContext(pair.id, trial.driving.fps, size, n_frames, trial.source.rgb[0])
 
-    def stream() -> Iterator[FramePair]:
+    def stream(blanks: bool) -> Iterator[FramePair]:
         with READING:
-            generated = open_generated(frames_of(pair), len(trial.driving))
+            generated = open_generated(frames_of(pair), len(trial.driving), blanks)
         kinds = frozenset(needed & available & (KINDS.keys() | {LEAK}))
         return trial_frames(trial, generated, kinds, "driving" in needed)
 
-    return score_clip(metrics, regions, context, stream, available)
+    def scored(chosen: Selected, blanks: bool) -> Outcomes:
+        return score_clip(chosen, regions, context, lambda: stream(blanks), available) if chosen else {}
+
+    tolerant = {key: entry for key, entry in metrics.items() if entry[0].blanks}
+    if not tolerant or not _lacks_frames(frames_of(pair), len(trial.driving)):
+        return scored(metrics, False)
+    strict = {key: entry for key, entry in metrics.items() if key not in tolerant}
+    return scored(strict, False) | scored(tolerant, True)
+
+
+def _lacks_frames(frames: Path | Clip, expected: int) -> bool:
+    """Whether frames of a folder are not there (more than expected is another matter)."""
+    return isinstance(frames, Path) and not all((frames / f"{i:06d}.png").is_file() for i in range(expected))
 
 
 def trial_frames(
-    trial: Trial, generated: Sequence[Path] | Clip, kinds: frozenset[str], driving: bool
+    trial: Trial, generated: Sequence[Path | None] | Clip, kinds: frozenset[str], driving: bool
 ) -> Iterator[FramePair]:
     """Scored frames of a trial with the reference's annotations, and the driving frames if asked; memory is one chunk.
 
@@ -173,14 +199,24 @@ def trial_frames(
             real = trial.reference.read(index, kinds) if trial.reference is not None else None
             drive = trial.driving.read(index).rgb if driving else None
             leaks = leak.read(index, frozenset({"keypoints"})).annotations["keypoints"] if leak else None
-        for i, frame in enumerate(_read(generated, index)):
+        for i, made in enumerate(_read(generated, index)):
+            frame = np.zeros((*trial.driving.size, 3), np.uint8) if made is None else made
             notes = {} if real is None else {kind: array[i] for kind, array in real.annotations.items()}
             notes |= {} if leaks is None else {LEAK: leaks[i]}
-            yield FramePair(frame, None if real is None else real.rgb[i], notes, None if drive is None else drive[i])
+            yield FramePair(
+                frame,
+                None if real is None else real.rgb[i],
+                notes,
+                None if drive is None else drive[i],
+                delivered=made is not None,
+            )
 
 
-def open_generated(frames: Path | Clip, expected: int) -> Sequence[Path] | Clip:
+def open_generated(frames: Path | Clip, expected: int, blanks: bool = False) -> Sequence[Path | None] | Clip:
     """The generated frames of a pair: a clip, or the files ``%06d.png`` of a folder (others there are ignored).
+
+    Args:
+        blanks: None stands for a file that is not there, and nothing is raised for it.
 
     Raises:
         InvalidInputError: other than ``expected`` frames.
@@ -191,6 +227,8 @@ def open_generated(frames: Path | Clip, expected: int) -> Sequence[Path] | Clip:
             raise InvalidInputError(f"there are {len(frames)} generated frames, not {expected}")
         return frames
     files = [frames / f"{i:06d}.png" for i in range(expected)]
+    if blanks:
+        return [file if file.is_file() else None for file in files]
     missing = [file.name for file in files if not file.is_file()]
     if len(missing) == expected:
         raise GenerationError(f"there are no generated frames in {frames.name}")
@@ -201,13 +239,14 @@ def open_generated(frames: Path | Clip, expected: int) -> Sequence[Path] | Clip:
     return files
 
 
-def _read(frames: Sequence[Path] | Clip, index: range) -> Iterator[Array]:
+def _read(frames: Sequence[Path | None] | Clip, index: range) -> Iterator[Array | None]:
     if isinstance(frames, Clip):
         with READING:
             stack = frames.read(index)
         yield from stack.rgb
     else:
-        yield from (read_png(frames[i]) for i in index)
+        for path in (frames[i] for i in index):
+            yield None if path is None else read_png(path)
 
 
 def read_png(path: Path) -> Array:

@@ -1,10 +1,11 @@
-"""Metrics that are a mean over frames of one number a frame and region."""
+"""Metrics that are a mean over frames of one number a frame; frames without a number are counted."""
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,25 +26,33 @@ def region_mask(frame: FramePair, region: str) -> Array | None:
     return seen if region == "seen" else 1 - seen
 
 
-def mean_outcome(values: Sequence[float], nothing: str, judge: str = "") -> Outcome:
+def mean(values: Array) -> float:
+    """Mean of (N,) float64, N at least 1; their order does not change a bit."""
+    return math.fsum(values) / len(values)
+
+
+def mean_outcome(
+    values: Sequence[float], nothing: str, judge: str = "", reduce: Callable[[Array], float] = mean
+) -> Outcome:
     """The mean of a clip's numbers; those that are NaN do not count, and the outcome says how many they are.
 
     Args:
         values: one number for each scored frame.
         nothing: what a frame without a number has (``an empty mask``); stands in the reason.
         judge: what measured.
+        reduce: another middle than the mean, of (N,) float64 without NaN, N at least 1.
     """
-    good = [value for value in values if not math.isnan(value)]
-    if not values:
-        return undefined("no frames")
-    if not good:
-        return undefined(f"every frame has {nothing}")
-    mean = math.fsum(good) / len(good)
-    if math.isinf(mean):
-        return undefined(f"{sum(map(math.isinf, good))} of {len(good)} frames have an infinite value")
-    missing = len(values) - len(good)
-    reason = f"{missing} of {len(values)} frames have {nothing}" if missing else ""
-    return Outcome(mean, len(good), "ok", reason, judge, frames=np.array(values, np.float64))
+    frames = np.array(values, np.float64)
+    good = frames[~np.isnan(frames)]
+    if not len(good):
+        reason = f"every frame has {nothing}" if len(frames) else "no frames"
+        return Outcome(math.nan, 0, "undefined", reason, judge, frames)
+    middle = reduce(good)
+    if math.isinf(middle):
+        return undefined(f"{int(np.isinf(good).sum())} of {len(good)} frames have an infinite value")
+    missing = len(frames) - len(good)
+    reason = f"{missing} of {len(frames)} frames have {nothing}" if missing else ""
+    return Outcome(middle, len(good), "ok", reason, judge, frames)
 
 
 class FrameMean(Metric):
@@ -84,3 +93,31 @@ class FrameMean(Metric):
     @abstractmethod
     def value(self, frame: FramePair, mask: Array | None) -> float:
         """The number of one frame inside ``mask`` ((H, W) uint8, None: everywhere); NaN where the mask is empty."""
+
+
+class JudgedMean(Metric):
+    """Mean over the frames of a clip of :meth:`value`, read from what a judge says of the whole frame."""
+
+    #: What a frame without a value has, for the reason.
+    nothing: ClassVar[str] = "no value"
+
+    def start(self, clip: ClipContext) -> None:
+        """Begin a clip."""
+        self._values: list[float] = []
+
+    def update(self, frame: FramePair) -> None:
+        """Take the next frame."""
+        self._values.append(self.value(frame))
+
+    @abstractmethod
+    def value(self, frame: FramePair) -> float:
+        """The number of one frame, NaN where it has none. Raises InvalidInputError."""
+
+    def reduce(self, values: Array) -> float:
+        """One number of a clip from the (N,) float64 values of its frames, none NaN; N at least 1."""
+        return mean(values)
+
+    def finish(self) -> dict[str, Outcome]:
+        """End the clip: its outcome, with the value of every frame."""
+        judge = "" if self.judge is None else self.judge.card.name
+        return dict.fromkeys(self.regions, mean_outcome(self._values, self.nothing, judge, self.reduce))

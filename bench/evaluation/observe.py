@@ -10,6 +10,7 @@ import io
 import sqlite3
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -40,17 +41,26 @@ def observe(frame: FramePair, side: str, judge: Judge | None) -> Array:
 
 
 def _ask(judge: FrameJudge, image: Array, keep: bool) -> Array:
+    key = sha256_of(f"{judge.card.name} {judge.fingerprint} {image.dtype} {image.shape}".encode() + image.tobytes())
+    return remembered(key, lambda: judge.read(image), keep)
+
+
+def remembered(key: str, compute: Callable[[], Array], keep: bool = True) -> Array:
+    """The array under a content key, computed where it is known neither to this thread nor (``keep``) on disk.
+
+    Args:
+        key: hash of everything that the array depends on: the frames, and the code or weights that read them.
+    """
     if not hasattr(_LOCAL, "recent"):
         _LOCAL.recent = OrderedDict()
     recent: OrderedDict[str, Array] = _LOCAL.recent
-    key = sha256_of(f"{judge.card.name} {judge.fingerprint} {image.dtype} {image.shape}".encode() + image.tobytes())
     if key in recent:
         recent.move_to_end(key)
         return recent[key]
     store = store_at(cache_root() / "observations.sqlite3")
     answer = store.get(key)
     if answer is None:
-        answer = judge.read(image)
+        answer = compute()
         if keep:
             store.put(key, answer)
     recent[key] = answer

@@ -16,9 +16,15 @@ if TYPE_CHECKING:
 
 
 def rescore(
-    path: Path, metrics: Sequence[MetricSpec], progress: Progress = lambda done, total, what: None
+    path: Path,
+    metrics: Sequence[MetricSpec],
+    progress: Progress = lambda done, total, what: None,
+    asked: bool = False,
 ) -> pd.DataFrame:
     """Scores of the stored frames of a run folder; nothing in it is changed.
+
+    Args:
+        asked: the metrics were asked for by name, see :func:`bench.evaluation.evaluator.score_pairs`.
 
     Raises:
         MissingInputError: no run there, or its data set is gone.
@@ -34,7 +40,9 @@ def rescore(
         frames = folder.generated(protocol, mode)
         pairs = dataset.pairs(protocol).pairs
         labels = _labels(record, path, mode, listed["hash"])
-        tables.append(score_pairs(_stored(frames), dataset, protocol, pairs, metrics, labels, progress=progress))
+        tables.append(
+            score_pairs(_stored(frames), dataset, protocol, pairs, metrics, labels, progress=progress, asked=asked)
+        )
     return pd.concat(tables, ignore_index=True)
 
 

@@ -93,6 +93,22 @@ def write_scores(scores: pd.DataFrame, folder: str | Path) -> tuple[Path, Path]:
     return csv, parquet
 
 
+def merge_scores(scores: pd.DataFrame, folder: str | Path, protocol: str, mode: str) -> None:
+    """Put the rows of one protocol and mode into a folder's scores file, in place of older ones of the same.
+
+    Raises:
+        SuiteError: the file there was edited or damaged. StorageError: the folder cannot be written.
+    """
+    import pandas as pd
+
+    path = Path(folder) / "scores.parquet"
+    if path.is_file():
+        old = read_scores(path)
+        other = old[(old["protocol"] != protocol) | (old["mode"] != mode)]
+        scores = pd.concat([other, scores], ignore_index=True) if len(other) else scores
+    write_scores(scores, folder)
+
+
 def read_scores(path: str | Path) -> pd.DataFrame:
     """A scores file (csv or parquet) with the types that :func:`write_scores` had.
 

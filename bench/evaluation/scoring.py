@@ -104,7 +104,7 @@ def _missing(metrics: Selected, regions: tuple[str, ...], available: set[str]) -
         wanted = [r for r in spec.regions if r in regions]
         lacking = sorted(spec.needs - available)
         if lacking:
-            what = "reference video" if "reference" in lacking else lacking[0]
+            what = next((f"{side} video" for side in ("reference", "driving") if side in lacking), lacking[0])
             outcomes |= _everywhere(spec, regions, undefined(f"there is no {what} for this pair", "missing-input"))
             continue
         if metric.no_judge:

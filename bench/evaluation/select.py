@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 
 from bench import registry
-from bench.evaluation.base import Metric, MetricSpec
+from bench.evaluation.base import RANKED_PRESETS, Metric, MetricSpec
 from datasets.errors import UsageError
 
 
@@ -28,24 +28,21 @@ def find_metric(name: str) -> MetricSpec:
     raise UsageError(f"there is no metric {name!r}", f"{hint} (bench list metrics)")
 
 
-#: Presets whose boards are shown and never ranked.
-SMOKE = ("tiny", "quick")
-
-
 def select_metrics(names: Sequence[str] | None = None, preset: str = "") -> list[MetricSpec]:
     """Cards of the named metrics in that order, each once; of all default metrics where ``names`` is None.
 
     A plugin that cannot be loaded is left out of the defaults, and is an error when asked for by name.
 
     Args:
-        preset: of the run; under :data:`SMOKE` presets the defaults leave out what serves ranking only.
+        preset: of the run ("" = no run); under one that is not ranked the defaults leave out what serves ranking only.
 
     Raises:
         UsageError: see :func:`find_metric`.
     """
     if names is None:
         specs = [spec for spec in map(_loaded, registry.entries("metrics").values()) if spec is not None]
-        return [spec for spec in specs if spec.default and not (spec.ranking_only and preset in SMOKE)]
+        ranked = not preset or preset in RANKED_PRESETS
+        return [spec for spec in specs if spec.default and (ranked or not spec.ranking_only)]
     return list({spec.id: spec for spec in map(find_metric, names)}.values())
 
 

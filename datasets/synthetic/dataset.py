@@ -17,7 +17,7 @@ from . import SPEC
 from .clip import LazyAnnotations, LazyFactors, SyntheticClip
 from .factors import cross_factors, self_factors
 from .farm import render_all
-from .lists import CROSS, PROTOCOLS, RELATIVE, SELF, TARGETS, Row, make_rows, read_rows
+from .lists import CROSS, LITE_FRAMES, PARTS, PROTOCOLS, RELATIVE, SELF, TARGETS, Row, make_rows, read_rows
 from .noise import LEVELS as NOISE_LEVELS
 from .store import CHUNK, Job, Store, default_root, generator_digest
 from .trials import CrossSpecs, cross_specs, self_spec, truth_of
@@ -127,13 +127,13 @@ class SyntheticDataset(Dataset):
 
     def pairs(self, protocol: str) -> PairList:
         """The pairs of a protocol. Raises UsageError for one that the world does not have."""
-        if protocol not in PROTOCOLS:
-            raise UsageError(f"the synthetic world has no protocol {protocol!r}", f"known: {', '.join(PROTOCOLS)}")
+        if protocol not in TARGETS:
+            raise UsageError(f"the synthetic world has no protocol {protocol!r}", f"known: {', '.join(TARGETS)}")
         pairs = tuple(self._pair(protocol, row) for row in self._rows(protocol))
         return PairList(protocol, pairs, TARGETS[protocol])
 
     def _pair(self, protocol: str, row: Row) -> Pair:
-        frames = self.law.test_frames
+        frames = self._frames(protocol)
         factors = LazyFactors(partial(self._factors, protocol, row))
         identity, motion = f"test-{row.source:03d}", f"test-{row.driving:03d}"
         if protocol == SELF:
@@ -141,6 +141,10 @@ class SyntheticDataset(Dataset):
             return Pair(row.id, clip, 0, clip, 0, frames + 1, 1, identity, motion, factors)
         first = 1 if protocol == RELATIVE else 0  # frame 0 of a relative target is the photo itself
         return Pair(row.id, f"{row.id}.photo", 0, f"{row.id}.driving", 0, frames, first, identity, motion, factors)
+
+    def _frames(self, protocol: str) -> int:
+        """Scored frames of a pair."""
+        return min(LITE_FRAMES, self.law.test_frames) if protocol in PARTS else self.law.test_frames
 
     def _factors(self, protocol: str, row: Row) -> Mapping[str, float | str]:
         if protocol == SELF:
@@ -219,9 +223,10 @@ class SyntheticDataset(Dataset):
                     continue
                 specs = self._cross(protocol, row)
                 yield Job(specs.photo, 0, ("rgb", "background"))
-                yield from (Job(specs.driving, c, ("rgb",)) for c in _chunks(self.law.test_frames))
+                chunks = _chunks(self._frames(protocol))
+                yield from (Job(specs.driving, c, ("rgb",)) for c in chunks)
                 truth = truth_of(protocol, row, specs)
-                yield from (Job(truth, c, _TRUTH_GROUPS) for c in _chunks(self.law.test_frames))
+                yield from (Job(truth, c, _TRUTH_GROUPS) for c in chunks)
 
 
 @lru_cache(maxsize=32)

@@ -32,7 +32,9 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 GROUP_OF = {kind: group for group, kinds in GROUPS.items() for kind in kinds}
 _MANIFEST = "manifest.json"
 #: Files of this package that no pixel and no label depends on.
-_NOT_GENERATOR = {"__init__.py", "dataset.py", "clip.py", "lists.py", "store.py", "farm.py", "worker.py", "noise.py"}
+_NOT_GENERATOR = {
+    "__init__.py", "dataset.py", "clip.py", "lists.py", "store.py", "farm.py", "worker.py", "noise.py", "twins.py",
+}  # fmt: skip
 
 
 @lru_cache(maxsize=1)

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from methods.layers.config import Count, Group, Weight
 from methods.layers.first_order.config import (
-    Count,
     DetectorConfig,
     FlowConfig,
     GeneratorConfig,
-    Group,
     LossConfig,
     TrainConfig,
     multiple_of,
 )
+
+
+class FOMMLossConfig(LossConfig):
+    """Loss weights; the official adversarial configurations have ``adversarial`` 1."""
+
+    adversarial: Weight = Field(
+        default=0, description="weight of the least-squares adversarial loss (official code; adversarial configs: 1)"
+    )
+    feature_matching: Weight = Field(
+        default=10, description="weight of every feature map of the discriminator, if there is one (official code)"
+    )
+
+
+class DiscriminatorConfig(Group):
+    """Discriminator; there is one where ``loss.adversarial`` is above 0."""
+
+    block_expansion: Count = Field(default=32, description="half the width of the first block (official code)")
+    num_blocks: Count = Field(default=4, description="blocks (official code)")
+    max_features: Count = Field(default=512, description="widest block in channels (official code)")
 
 
 class FOMMConfig(Group):
@@ -33,8 +51,12 @@ class FOMMConfig(Group):
     keypoints: DetectorConfig = DetectorConfig()
     motion: FlowConfig = FlowConfig()
     generator: GeneratorConfig = GeneratorConfig()
-    loss: LossConfig = LossConfig()
+    discriminator: DiscriminatorConfig = DiscriminatorConfig()
+    loss: FOMMLossConfig = FOMMLossConfig()
     train: TrainConfig = TrainConfig()
+    init: str = Field(
+        default="", pattern=r"^[a-z0-9-]*$", description="shipped checkpoint that training begins from, or empty (ours)"
+    )
 
     @property
     def multiple(self) -> int:

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.layers.first_order.affine import AffinePoints, inverse
-
-
-def _mlp(widths: list[int]) -> nn.Sequential:
-    """Linear layers; batch normalisation and ReLU after all but the last."""
-    layers: list[nn.Module] = []
-    for a, b in pairwise(widths[:-1]):
-        layers += [nn.Linear(a, b), nn.BatchNorm1d(b), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
+from methods.layers.heads import mlp, zero_last
 
 
 def aligned(points: AffinePoints, like: AffinePoints) -> Tensor:
@@ -45,14 +36,11 @@ class AVDNetwork(nn.Module):
         super().__init__()
         size, w = regions * 6, width
         self.residual = residual
-        self.id_encoder = _mlp([size, w, 2 * w, 4 * w, bottleneck])
-        self.pose_encoder = _mlp([size, w, 2 * w, 4 * w, bottleneck])
-        self.decoder = _mlp([2 * bottleneck, 4 * w, 2 * w, w, size])
+        self.id_encoder = mlp([size, w, 2 * w, 4 * w, bottleneck])
+        self.pose_encoder = mlp([size, w, 2 * w, 4 * w, bottleneck])
+        self.decoder = mlp([2 * bottleneck, 4 * w, 2 * w, w, size])
         if residual:
-            last = self.decoder[-1]
-            assert isinstance(last, nn.Linear)
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
+            zero_last(self.decoder)
 
     def forward(self, source: AffinePoints, driving: AffinePoints) -> AffinePoints:
         """Shape from ``source``, pose from ``driving``, of one batch size; batch 1 needs eval mode."""

@@ -6,17 +6,13 @@ from typing import Literal
 
 from pydantic import Field
 
+from methods.layers.config import Count, Fraction, Group, Rate, Weight
 from methods.layers.first_order.config import (
-    Count,
     DetectorConfig,
     FlowConfig,
-    Fraction,
     GeneratorConfig,
-    Group,
     LossConfig,
-    Rate,
     TrainConfig,
-    Weight,
     multiple_of,
 )
 
@@ -81,6 +77,9 @@ class MRAAConfig(Group):
     loss: LossConfig = LossConfig()
     train: MRAATrainConfig = MRAATrainConfig()
     avd: AVDConfig = AVDConfig()
+    init: str = Field(
+        default="", pattern=r"^[a-z0-9-]*$", description="shipped checkpoint that training begins from, or empty (ours)"
+    )
 
     @property
     def multiple(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,6 +29,7 @@ class MRAA(FirstOrderMethod):
 
     spec = spec.SPEC
     detector_name = "region_predictor"
+    checkpoints = Path(__file__).parent / "checkpoints"
     config: MRAAConfig
 
     def __init__(self, config: MRAAConfig) -> None:
@@ -57,7 +59,7 @@ class MRAA(FirstOrderMethod):
         if stage.name == "avd":
             terms, player = self._avd_terms(batch), "avd"
         else:
-            terms, player = self.reconstruction_terms(batch), "generator"
+            terms, player = self.reconstruction_terms(batch)[0], "generator"
         update(player, torch.stack(list(terms.values())).sum())
         return dict(zip(terms, torch.stack([t.detach() for t in terms.values()]).tolist(), strict=True))
 

@@ -82,8 +82,8 @@ SPEC = MethodSpec(
     venue="CVPR",
     year=2021,
     licence="own implementation from the paper; the official code grants no licence",
-    fidelity="official keys, shapes and parameter counts; official checkpoints load; outputs follow the official "
-    "definition and were not compared with the official code here",
+    fidelity="official keys, shapes and parameter counts; official checkpoints load; every mode agrees with a "
+    "second, plain computation of the official networks; the official code was not run here",
     modes={"avd": "abs/drv", "standard": "abs/drv", "relative": "rel/src"},
     presets={"paper": {}, "standard": STANDARD, "quick": QUICK, "tiny": TINY},
     variants={
@@ -91,5 +91,6 @@ SPEC = MethodSpec(
         "k5": Variant("K = 5", {"num_regions": 5}),
         "k20": Variant("K = 20", {"num_regions": 20}),
     },
+    scratch={"init": ""},
     official_checkpoints=True,
 )

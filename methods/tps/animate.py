@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from datasets.errors import UsageError
 from methods.base import AnimateOptions, Driving
+from methods.layers.hull import hull_scale
 from methods.layers.letterbox import Letterbox
 from methods.tps.avd import AVDNetwork
 from methods.tps.dense_motion import DenseMotionNetwork
@@ -44,22 +45,6 @@ class Networks:
     inpainting: InpaintingNetwork
     background: nn.Module | None
     avd: AVDNetwork | None
-
-
-def hull_area(points: Tensor) -> float:
-    """Area of the convex hull of (N, 2) points; 0 where they lie on a line."""
-    from scipy.spatial import ConvexHull, QhullError
-
-    try:
-        return float(ConvexHull(points.detach().cpu().double().numpy()).volume)
-    except QhullError:
-        return 0.0
-
-
-def relative_scale(kp_source: Tensor, kp_initial: Tensor) -> float:
-    """sqrt(hull area of the source / hull area of the first driving frame); 1 where one of them is degenerate."""
-    source, initial = hull_area(kp_source[0]), hull_area(kp_initial[0])
-    return (source / initial) ** 0.5 if source > 0 and initial > 0 else 1.0
 
 
 def encode_source(image: Tensor, multiple: int, nets: Networks) -> SourceState:
@@ -124,5 +109,5 @@ class Animator:
             return points
         if self._first is None:
             self._first = detected[:1]
-            self._scale = relative_scale(source, self._first)
+            self._scale = hull_scale(source[0], self._first[0])
         return (detected - self._first) * self._scale + source

@@ -7,22 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.layers.blocks import DownBlock
-
-IDENTITY_AFFINE = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
-
-
-def _affine_head(features: int) -> nn.Linear:
-    """Linear layer to 6 numbers that begins as the identity transform."""
-    head = nn.Linear(features, 6)
-    nn.init.zeros_(head.weight)
-    head.bias.data = torch.tensor(IDENTITY_AFFINE)
-    return head
-
-
-def _matrix(affine: Tensor) -> Tensor:
-    """(B, 6) -> (B, 3, 3) with last row 0 0 1."""
-    last = affine.new_tensor([0.0, 0.0, 1.0]).expand(len(affine), 1, 3)
-    return torch.cat([affine.view(-1, 2, 3), last], dim=1)
+from methods.layers.heads import affine_head, affine_matrix
 
 
 class BackgroundPredictor(nn.Module):
@@ -34,11 +19,11 @@ class BackgroundPredictor(nn.Module):
 
         self.bg_encoder = resnet18(weights=None)
         self.bg_encoder.conv1 = nn.Conv2d(6, 64, 7, stride=2, padding=3, bias=False)
-        self.bg_encoder.fc = _affine_head(self.bg_encoder.fc.in_features)
+        self.bg_encoder.fc = affine_head(self.bg_encoder.fc.in_features)
 
     def forward(self, source: Tensor, driving: Tensor) -> Tensor:
         """Two (B, 3, H, W) batches -> (B, 3, 3): maps driving to source coordinates."""
-        return _matrix(self.bg_encoder(torch.cat([source, driving], dim=1)).float())
+        return affine_matrix(self.bg_encoder(torch.cat([source, driving], dim=1)).float())
 
 
 class SmallBackgroundPredictor(nn.Module):
@@ -48,12 +33,12 @@ class SmallBackgroundPredictor(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(6, width, 5, stride=2, padding=2)
         self.blocks = nn.Sequential(DownBlock(width, 2 * width), DownBlock(2 * width, 4 * width))
-        self.head = _affine_head(4 * width)
+        self.head = affine_head(4 * width)
 
     def forward(self, source: Tensor, driving: Tensor) -> Tensor:
         """Two (B, 3, H, W) batches -> (B, 3, 3): maps driving to source coordinates."""
         x = self.blocks(F.relu(self.first(torch.cat([source, driving], dim=1))))
-        return _matrix(self.head(x.mean(dim=(2, 3))).float())
+        return affine_matrix(self.head(x.mean(dim=(2, 3))).float())
 
 
 def consistency(forward: Tensor, backward: Tensor) -> Tensor:

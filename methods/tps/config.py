@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Weight = Annotated[float, Field(ge=0)]
-Rate = Annotated[float, Field(gt=0, le=1)]
-SCALES = (1.0, 0.5, 0.25, 0.125)
+from methods.layers.config import SCALES, Count, Fraction, Group, Rate, Scale, Weight
 
 
-def _known_scale(value: float) -> float:
-    if value not in SCALES:
-        raise ValueError(f"must be one of {', '.join(map(str, SCALES))}")
-    return value
-
-
-Scale = Annotated[float, AfterValidator(_known_scale)]
-
-
-class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class KeypointConfig(_Config):
+class KeypointConfig(Group):
     """Key point detector."""
 
     encoder: Literal["resnet18", "heatmap"] = Field(
@@ -40,7 +23,7 @@ class KeypointConfig(_Config):
     )
 
 
-class BackgroundConfig(_Config):
+class BackgroundConfig(Group):
     """Background motion predictor."""
 
     encoder: Literal["resnet18", "small", "none"] = Field(
@@ -53,7 +36,7 @@ class BackgroundConfig(_Config):
     )
 
 
-class MotionConfig(_Config):
+class MotionConfig(Group):
     """Dense motion network."""
 
     scale: Scale = Field(default=0.25, description="flow resolution over image resolution (official code)")
@@ -78,7 +61,7 @@ class MotionConfig(_Config):
     )
 
 
-class InpaintingConfig(_Config):
+class InpaintingConfig(Group):
     """Inpainting network."""
 
     block_expansion: Count = Field(default=64, description="width at full resolution in channels (official code)")
@@ -90,7 +73,7 @@ class InpaintingConfig(_Config):
     blocks_per_level: Count = Field(default=2, description="residual blocks before each up-sampling (paper 3.2)")
 
 
-class LossConfig(_Config):
+class LossConfig(Group):
     """Loss weights; a weight of 0 leaves the term out."""
 
     network: Literal["vgg19", "random-features"] = Field(
@@ -107,7 +90,7 @@ class LossConfig(_Config):
     l1: Weight = Field(default=0, description="weight of a plain L1 on the image (ours; not in the paper)")
 
 
-class TrainConfig(_Config):
+class TrainConfig(Group):
     """Stage 1: all networks but AVD. Step s of the stage is in epoch s * epochs // steps."""
 
     steps: Count = Field(
@@ -138,7 +121,7 @@ class TrainConfig(_Config):
     )
 
 
-class AVDConfig(_Config):
+class AVDConfig(Group):
     """Stage 2: animation via disentanglement."""
 
     steps: Count = Field(default=14_700, description="100 epochs x 147 batches (official TaiChiHD)")
@@ -164,7 +147,7 @@ class AVDConfig(_Config):
     )
 
 
-class TPSConfig(_Config):
+class TPSConfig(Group):
     """Thin-Plate Spline Motion Model. Field defaults are the ``paper`` preset."""
 
     num_tps: Count = Field(default=10, description="K, number of splines of 5 points each (paper 4.2)")

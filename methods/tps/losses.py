@@ -42,20 +42,26 @@ def reconstruction_losses(
     driving: Tensor,
     drop: float,
     use_background: bool,
+    motion_from: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """Weighted terms of stage 1 (paper eq. 14) on (B, 3, H, W) frames; terms of weight 0 are left out.
 
     Args:
         drop: spline dropout probability.
         use_background: whether the background predictor (where there is one) takes part yet.
+        motion_from: frames of other people in the poses of ``driving``, whose key points are used in its place (ours;
+            for making a shipped checkpoint from a world that has such pairs).
     """
     generator: Any = nets["inpainting_network"]
     dense: Any = nets["dense_motion_network"]
-    images, spline = [source, driving], None
+    posed = driving if motion_from is None else motion_from
+    images, spline = [source, posed], None
     if config.equivariance:
-        spline = random_spline(len(driving), driving.device)
-        images.append(transform_frame(spline, driving))
-    kp_source, kp_driving, *kp_transformed = _keypoints(nets["kp_detector"], images)
+        spline = random_spline(len(posed), posed.device)
+        images.append(transform_frame(spline, posed))
+    if motion_from is not None:
+        images.append(driving)
+    kp_source, kp_driving, *others = _keypoints(nets["kp_detector"], images)
 
     background = None
     if use_background and "bg_predictor" in nets:
@@ -70,7 +76,9 @@ def reconstruction_losses(
     if config.l1:
         terms["l1"] = config.l1 * F.l1_loss(prediction, driving)
     if spline is not None:
-        terms["equivariance"] = config.equivariance * equivariance_loss(spline, kp_driving, kp_transformed[0])
+        terms["equivariance"] = config.equivariance * equivariance_loss(spline, kp_driving, others[0])
+    if motion_from is not None:
+        terms["twin"] = config.equivariance * F.l1_loss(kp_driving, others[-1])
     if config.warp:
         terms["warp"] = config.warp * generator.warp_loss(features, driving, motion)
     if config.background and background is not None:
@@ -78,16 +86,25 @@ def reconstruction_losses(
     return terms
 
 
-def avd_loss(nets: nn.ModuleDict, source: Tensor, driving: Tensor, random_scale: float, jitter: float = 0.0) -> Tensor:
+def avd_loss(
+    nets: nn.ModuleDict,
+    source: Tensor,
+    driving: Tensor,
+    random_scale: float,
+    jitter: float = 0.0,
+    motion_from: Tensor | None = None,
+) -> Tensor:
     """L1 between the driving key points and their reconstruction from a randomly stretched copy (paper section 3.4).
 
     Each sample and axis is scaled by U(1 - random_scale, 1 + random_scale) before the pose encoder sees it; with
-    ``jitter`` (ours), every point is also moved by N(0, s), s ~ U(0, jitter) for each sample.
+    ``jitter`` (ours), every point is also moved by N(0, s), s ~ U(0, jitter) for each sample. With ``motion_from``
+    (ours) the stretched points are those of other people in the poses of ``driving``.
     """
     with torch.no_grad():
-        kp_source, kp_driving = _keypoints(nets["kp_detector"], [source, driving])
+        images = [source, driving] if motion_from is None else [source, driving, motion_from]
+        kp_source, kp_driving, *others = _keypoints(nets["kp_detector"], images)
         factor = 1 + random_scale * (2 * torch.rand(len(driving), 1, 2) - 1)
-        stretched = kp_driving * factor.to(kp_driving)
+        stretched = (others[0] if others else kp_driving) * factor.to(kp_driving)
         if jitter:
             sigma = jitter * torch.rand(len(driving), 1, 1)
             stretched = stretched + (sigma * torch.randn(kp_driving.shape)).to(kp_driving)

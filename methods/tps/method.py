@@ -15,6 +15,7 @@ from methods.layers.inference import InferenceCopies
 from methods.layers.letterbox import Letterbox
 from methods.layers.official import load_network
 from methods.layers.perceptual import PerceptualLoss, training_files
+from methods.layers.shipped import shipped_checkpoint
 from methods.tps import spec
 from methods.tps.animate import Animator, Networks, SourceState, encode_source
 from methods.tps.avd import AVDNetwork
@@ -96,16 +97,7 @@ class TPS(Method):
         Raises:
             UsageError: there is no checkpoint of that name.
         """
-        if not self.config.init:
-            return None
-        path = CHECKPOINTS / f"{self.config.init}.safetensors"
-        if not path.is_file():
-            shipped = ", ".join(sorted(p.stem for p in CHECKPOINTS.glob("*.safetensors"))) or "none"
-            raise UsageError(
-                f"init: no shipped checkpoint '{self.config.init}' (shipped: {shipped}).",
-                "set init to '' to train from scratch",
-            )
-        return path
+        return shipped_checkpoint(CHECKPOINTS, self.config.init)
 
     def training_inputs(self) -> Mapping[str, Path]:
         """Files that training reads beside its data: the perceptual network's weights and the initial checkpoint."""
@@ -129,14 +121,17 @@ class TPS(Method):
         height, width = batch["source"].shape[2:]
         box = Letterbox(height, width, self.config.multiple)
         source, driving = box.pad(batch["source"]), box.pad(batch["driving"])
+        twin = box.pad(batch["twin"]) if "twin" in batch else None
         if stage.name == "avd":
-            loss = avd_loss(self.nets, source, driving, self.config.avd.random_scale, self.config.avd.jitter)
+            loss = avd_loss(self.nets, source, driving, self.config.avd.random_scale, self.config.avd.jitter, twin)
             update("avd", loss)
             return {"avd": loss.item()}
         epoch = info.step * self.config.train.epochs // max(info.total, 1)
         drop = 0.0 if self.config.init else dropout_probability(self.config.train, epoch)
         background = epoch >= self.config.background.start_epoch
-        terms = reconstruction_losses(self.nets, self.config.loss, self.perceptual(), source, driving, drop, background)
+        terms = reconstruction_losses(
+            self.nets, self.config.loss, self.perceptual(), source, driving, drop, background, twin
+        )
         update("generator", torch.stack(list(terms.values())).sum())
         values = torch.stack([t.detach() for t in terms.values()]).tolist()
         return dict(zip(terms, values, strict=True))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from bench import registry
+
+sys.path.insert(0, str(Path(__file__).parent))  # programs.py
 
 ENTRY_POINTS = """\
 [bench.methods]

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import socket
 import threading
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
+from http.client import HTTPMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from bench.progress import silent
-from bench.weights import KNOWN, Weight, add, address, fetch, known, state
+from bench.weights import KNOWN, Weight, _SafeRedirects, add, address, fetch, known, state
 from datasets.errors import MissingInputError, UsageError
 
 DATA = bytes(range(256)) * 5000
@@ -22,10 +28,13 @@ class Server(ThreadingHTTPServer):
     """Serves DATA, with byte ranges or without; can break off, refuse or send something else."""
 
     requests: list[str | None]
+    awake: threading.Event
     ranges = True
     stop_after = len(DATA)
     status = 200
     body = DATA
+    stall_s = 0.0
+    redirects = ""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -37,6 +46,11 @@ class Handler(BaseHTTPRequestHandler):
         """Answer with what the server was told to."""
         wanted = self.headers.get("Range")
         self.server.requests.append(wanted)
+        if self.server.redirects and self.path != "/moved.pth":
+            self.send_response(302)
+            self.send_header("Location", self.server.redirects)
+            self.end_headers()
+            return
         if self.server.status != 200:
             self.send_error(self.server.status)
             return
@@ -48,6 +62,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(self.server.body) - start))
         self.end_headers()
         self.wfile.write(self.server.body[start : self.server.stop_after])
+        self.wfile.flush()
+        self.server.awake.wait(self.server.stall_s)
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""
@@ -57,10 +73,11 @@ class Handler(BaseHTTPRequestHandler):
 def server() -> Iterator[Server]:
     """A server on this machine."""
     found = Server(("127.0.0.1", 0), Handler)
-    found.requests = []
+    found.requests, found.awake = [], threading.Event()
     thread = threading.Thread(target=found.serve_forever, daemon=True)
     thread.start()
     yield found
+    found.awake.set()
     found.shutdown()
     found.server_close()
 
@@ -95,6 +112,49 @@ def test_a_broken_download_goes_on_where_it_stopped(weight: Weight, server: Serv
     server.stop_after = len(DATA)
     assert fetch(weight, silent).read_bytes() == DATA
     assert server.requests == [None, "bytes=700000-"]
+
+
+def test_a_server_that_falls_silent_is_given_up_and_gone_on_with(weight: Weight, server: Server) -> None:
+    server.stop_after, server.stall_s = 300_000, 20.0
+    begun = time.monotonic()
+    with pytest.raises(MissingInputError, match=r"no connection .*timed out"):
+        fetch(weight, silent, timeout=0.3)
+    assert time.monotonic() - begun < 10 and state(weight) == "missing"
+    server.stop_after, server.stall_s = len(DATA), 0.0
+    assert fetch(weight, silent).read_bytes() == DATA
+    assert server.requests == [None, "bytes=300000-"]
+
+
+def test_a_redirect_is_followed_with_its_range(weight: Weight, server: Server) -> None:
+    server.redirects = "/moved.pth"
+    server.stop_after = 500_000
+    with pytest.raises(MissingInputError):
+        fetch(weight, silent)
+    server.stop_after = len(DATA)
+    assert fetch(weight, silent).read_bytes() == DATA
+    assert server.requests == [None, None, "bytes=500000-", "bytes=500000-"]
+
+
+def test_a_redirect_out_of_https_is_refused() -> None:
+    request = urllib.request.Request("https://example.org/net.pth")
+    handler = _SafeRedirects()
+    assert handler.redirect_request(request, io.BytesIO(), 302, "", HTTPMessage(), "https://other.org/x") is not None
+    for address_ in ("http://example.org/net.pth", "ftp://example.org/net.pth"):
+        with pytest.raises(urllib.error.URLError, match="refused"):
+            handler.redirect_request(request, io.BytesIO(), 302, "", HTTPMessage(), address_)
+
+
+def test_a_part_that_is_too_long_is_thrown_away(weight: Weight, server: Server) -> None:
+    sized = replace(weight, size=len(DATA))
+    weight.path.parent.mkdir()
+    weight.path.with_name(weight.file + ".part").write_bytes(DATA + b"more")
+    assert fetch(sized, silent).read_bytes() == DATA and server.requests == [None]
+
+
+def test_the_manifest_is_whole() -> None:
+    for weight in KNOWN:
+        assert weight.licence and weight.used_by and weight.source and len(weight.sha256) in (8, 64)
+        assert weight.size >= 0 and Path(weight.file).name == weight.file
 
 
 def test_a_server_without_ranges_starts_again(weight: Weight, server: Server) -> None:

@@ -118,6 +118,15 @@ def test_the_best_number_is_marked_by_more_than_colour(report: Path) -> None:
     assert best and all("★" in t and "best number" in t for _, t in best)
 
 
+def test_what_a_still_can_win_is_marked_in_words_and_has_no_say(report: Path) -> None:
+    page = read(report)
+    heads = {t for _, t in page.all("th", scope="col") if "a still can win" in t}
+    assert any(t.startswith("L1 distance") for t in heads) and any(t.startswith("Frechet") for t in heads)
+    assert not any(t.startswith(("SSIM", "Motion agreement")) for t in heads)
+    feet = [t for _, t in page.all("p", class_="foot") if t.startswith("Better than copying a still?")]
+    assert feet and all("in SSIM, Motion agreement." in t and "can win L1 distance" in t for t in feet)
+
+
 def test_a_failed_cell_says_why(report: Path) -> None:
     cells = read(report).all("td", class_="gap gap-failed")
     assert cells and all(a["title"] == "failed: oom: CUDA out of memory at step 7" for a, _ in cells)

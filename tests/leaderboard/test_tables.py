@@ -14,7 +14,8 @@ from leaderboard.cells import Clusters
 from leaderboard.columns import ColumnKey, decimals_for, number
 from leaderboard.report import metric_cards, read_clusters
 from leaderboard.runs import load_runs
-from leaderboard.tables import Board, beats_stills, group_runs, make_board
+from leaderboard.stills import beats_stills
+from leaderboard.tables import Board, group_runs, make_board
 
 L1 = ColumnKey("l1", "default", "", "whole")
 MOTION = ColumnKey("motion-agreement", "default", "", "whole")
@@ -136,8 +137,34 @@ def test_a_row_gains_nothing_by_losing_pairs(tmp_path: Path) -> None:
     cell = lossy.cells[L1]
     assert (cell.ok, cell.partial, cell.n, cell.total, cell.best) == (True, True, PAIRS - 3, PAIRS, False)
     assert cell.reason == "3 frames missing"
-    verdict, why = beats_stills(lossy, board.headline)
-    assert verdict == "undecided" and "3 pairs without a value in l1" in why
+
+
+def test_pairs_without_a_value_leave_it_undecided_whether_a_row_beats_the_stills(tmp_path: Path) -> None:
+    stills(tmp_path)
+    write_run(tmp_path, FakeRun("lossy", 1.0, edit=blank("ssim", 3)))
+    write_run(tmp_path, FakeRun("gone", 1.0, scores=False, status="oom"))
+    board = board_of(tmp_path)
+    verdicts = {r.method: beats_stills(r, board.headline) for r in board.methods}
+    assert verdicts["lossy"][0] == "undecided" and "3 pairs without a value in ssim" in verdicts["lossy"][1]
+    assert verdicts["gone"][0] == ""
+
+
+def test_what_a_still_can_win_has_no_say_and_motion_stands_beside_it(tmp_path: Path) -> None:
+    def worse_l1(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        ratios = [{**r, "metric": "motion-ratio"} for r in rows if r["metric"] == "motion-agreement"]
+        return [{**r, "value": r["value"] + 0.05 * (r["metric"] == "l1")} for r in rows] + ratios
+
+    stills(tmp_path)
+    write_run(tmp_path, FakeRun("soft", 0.9, edit=worse_l1))
+    board = board_of(tmp_path)
+    (row,) = board.methods
+    columns = {c.key.metric: c for c in board.headline}
+    assert columns["l1"].still_can_win and not columns["ssim"].still_can_win
+    assert row.against["copy-source"][L1].verdict == "worse", "it is said all the same"
+    verdict, why = beats_stills(row, board.headline)
+    assert verdict == "yes" and "l1" not in why and "motion-agreement" in why
+    assert beats_stills(row, [columns["l1"]])[0] == ""
+    assert [c.key.metric for c in board.first] == ["l1", "ssim", "motion-agreement", "motion-ratio"]
 
 
 @pytest.mark.parametrize("status", ["undefined", "missing-input", "not-applicable", "invalid-input", "failed"])

@@ -15,6 +15,8 @@ from datasets.files import digest
 
 RESULTS = Path(__file__).with_name("results.json")
 SCHEMA = 1
+#: Ladders that damage the look alone: the right person still moves rightly in the right place.
+LOOK = ("blur", "limb", "flicker", "codec")
 
 
 @cache
@@ -53,6 +55,25 @@ def judge_weights(spec: MetricSpec) -> str:
     """Hash over the files of the judge that a metric asks on the synthetic world, "" where it asks none."""
     card = card_for(spec, synthetic=True)
     return "" if card is None else digest(dict(judge_files(card)))[:16]
+
+
+def beaten_by_a_still(spec: MetricSpec, found: Mapping[str, Any], path: Path = RESULTS) -> list[str]:
+    """Damages of the look alone with which a video that moves rightly is worse than one that stands still all along.
+
+    Returns:
+        ``blur 2``, ... ([] for a metric without a direction, or where the still video was not measured).
+    """
+    about, ladders = read(path)["ladders"], found["ladders"]
+    still = ladders.get("freeze", {}).get("values", [None])[-1]
+    sign = {"lower": 1, "higher": -1}.get(spec.direction, 0)
+    if still is None or not sign:
+        return []
+    return [
+        f"{name} {level:g}"
+        for name in LOOK
+        for level, value in zip(about[name]["levels"], ladders.get(name, {}).get("values", [None])[1:], strict=False)
+        if value is not None and sign * (value - still) > 0
+    ]
 
 
 def unmet_claims(spec: MetricSpec, found: Mapping[str, Any]) -> list[str]:

@@ -23,6 +23,7 @@ ROLES = {
     "features": "(D,) float32: what a Frechet distance is computed on",
     "perceptual": "compares two frames: a perceptual distance",
     "video": "reads (T, H, W, 3): one (D,) float32 for the window",
+    "video-resnet": "reads (16, H, W, 3): (2048,) float32 of a 3D-ResNet-50 for the window; no such judge comes along",
     "flow": "reads two frames (2, H, W, 3): (H, W, 2) float32 displacement from the first to the second, pixels",
     "interpolation": "reads two frames (2, H, W, 3): the frame between them, (H, W, 3) uint8",
 }

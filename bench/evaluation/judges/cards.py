@@ -51,6 +51,7 @@ I3D = tuple(
     for suffix, attribute, title in (
         ("", "logits", "logits, centre crop"),
         ("-stretch", "stretched", "logits, stretched frames"),
+        ("-bicubic", "bicubic", "logits, bicubic resize, centre crop"),
         ("-pool", "pooled", "pooled features, centre crop"),
     )
 )

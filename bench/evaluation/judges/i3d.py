@@ -28,6 +28,11 @@ def stretched() -> I3dJudge:
     return I3dJudge(card("i3d-kinetics-400-stretch"), I3d.load(stretch=True))
 
 
+def bicubic() -> I3dJudge:
+    """Logits of frames that were resized bicubically, as DisCo's scripts do."""
+    return I3dJudge(card("i3d-kinetics-400-bicubic"), I3d.load(resize="bicubic"))
+
+
 def pooled() -> I3dJudge:
     """Pooled features."""
     return I3dJudge(card("i3d-kinetics-400-pool"), I3d.load("pooled"))

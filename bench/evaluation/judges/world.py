@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cache, partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.evaluation.base import InvalidInputError
 from bench.evaluation.judges.base import Array, FrameJudge, Judge, PairJudge
@@ -38,7 +38,8 @@ def _as_invalid() -> Iterator[None]:
 class SharedReader:
     """One network behind several judges: a frame goes through it once for all that was asked for so far.
 
-    Safe to use from several threads; what is kept are the answers for the last frames.
+    Safe to use from several threads; what is kept are the answers for the last frames, and for each thread the encoder
+    maps of its last ones.
     """
 
     def __init__(self, reader: WorldReader) -> None:
@@ -46,6 +47,13 @@ class SharedReader:
         self._asked: frozenset[str] = frozenset()
         self._answers: OrderedDict[str, dict[str, Array]] = OrderedDict()
         self._lock = threading.Lock()
+        self._local = threading.local()
+        for stage in reader.network.stages:
+            stage.register_forward_hook(self._take)
+
+    def _take(self, stage: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        """Remember the output of an encoder stage, whoever asked the network."""
+        self._local.passing = [*getattr(self._local, "passing", []), output]
 
     def read(self, frame: Array, kind: str) -> Array:
         """What the reader says of an (H, W, 3) uint8 frame. Raises InvalidInputError where it cannot read it."""
@@ -54,13 +62,38 @@ class SharedReader:
             self._asked |= {kind}
             found, asked = self._answers.get(key, {}), self._asked
         if kind not in found:
+            self._local.passing = []
             with _as_invalid():
                 found = {k: array[0] for k, array in self.reader.read(frame[None], asked).items()}
+            self._keep_maps(key, self._local.passing)
             with self._lock:
                 self._answers[key] = found
                 while len(self._answers) > _KEPT:
                     self._answers.popitem(last=False)
         return found[kind]
+
+    def maps(self, frame: Array) -> list[Tensor]:
+        """Unit-length encoder maps of a frame, which reading it has made already; regions share the real one, and a
+        still video has one frame only. Raises InvalidInputError where the network cannot read it."""
+        key = sha256_of(str(frame.shape), frame.tobytes())
+        known: OrderedDict[str, list[Tensor]] = self._known()
+        if key not in known:
+            with _as_invalid():
+                self._keep_maps(key, self.reader.maps(frame[None]))
+        known.move_to_end(key)
+        return [_unit(level) for level in known[key]]
+
+    def _known(self) -> OrderedDict[str, list[Tensor]]:
+        if not hasattr(self._local, "maps"):
+            self._local.maps = OrderedDict()
+        known: OrderedDict[str, list[Tensor]] = self._local.maps
+        return known
+
+    def _keep_maps(self, key: str, maps: list[Tensor]) -> None:
+        known = self._known()
+        known[key] = maps
+        while len(known) > _MAPS_KEPT:
+            known.popitem(last=False)
 
 
 class WorldJudge(FrameJudge):
@@ -98,32 +131,17 @@ class IdentityJudge(FrameJudge):
 class PerceptualJudge(PairJudge):
     """Distance of feature maps, as LPIPS without learned weights (Zhang et al., CVPR 2018, equation 1)."""
 
-    def __init__(self, seed: str, reader: WorldReader) -> None:
+    def __init__(self, seed: str, shared: SharedReader) -> None:
         self.card = card(f"synth-perceptual-{seed}")
-        self.fingerprint = _fingerprint("perceptual", reader.fingerprint)
-        self._reader = reader
-        self._last = threading.local()
+        self.fingerprint = _fingerprint("perceptual", shared.reader.fingerprint)
+        self._shared = shared
 
     def compare(self, generated: Array, reference: Array) -> float:
         """Mean over levels of the mean over places of the squared distance of unit-length channel vectors; 0..4."""
-        with _as_invalid(), torch.inference_mode():
-            levels = zip(self._maps(generated), self._maps(reference), strict=True)
+        with torch.inference_mode():
+            levels = zip(self._shared.maps(generated), self._shared.maps(reference), strict=True)
             distances = [(a - b).square().sum(1).mean() for a, b in levels]
         return float(torch.stack(distances).double().mean())
-
-    def _maps(self, frame: Array) -> list[Tensor]:
-        """Unit-length maps of a frame; each thread remembers its last frames, since regions share the real one and a
-        still video has one frame only."""
-        if not hasattr(self._last, "maps"):
-            self._last.maps = OrderedDict()
-        known: OrderedDict[str, list[Tensor]] = self._last.maps
-        key = sha256_of(str(frame.shape), frame.tobytes())
-        if key not in known:
-            known[key] = [_unit(maps) for maps in self._reader.maps(frame[None])]
-            if len(known) > _MAPS_KEPT:
-                known.popitem(last=False)
-        known.move_to_end(key)
-        return known[key]
 
 
 def _unit(maps: Tensor) -> Tensor:
@@ -148,7 +166,7 @@ def load(role: str, seed: str) -> Judge:
     if role == "identity":
         return IdentityJudge(seed, IdentityReader.load(f"identity-judge-{seed}"))
     if role == "perceptual":
-        return PerceptualJudge(seed, WorldReader.load(f"judge-{seed}"))
+        return PerceptualJudge(seed, _shared(seed))
     return WorldJudge(role, seed, _shared(seed))
 
 

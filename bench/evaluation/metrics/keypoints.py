@@ -16,7 +16,7 @@ import numpy as np
 
 from bench.evaluation import cards_pose as cards
 from bench.evaluation.base import Array, FramePair, InvalidInputError, MetricSpec
-from bench.evaluation.judged_mean import JudgedMean
+from bench.evaluation.frame_mean import JudgedMean
 from bench.evaluation.observe import observe
 from datasets.base import KEYPOINT_GROUPS
 
@@ -207,7 +207,7 @@ class Akd(KeypointMean):
     """Mean of :func:`akd`."""
 
     spec: ClassVar[MetricSpec] = cards.AKD
-    lacking = "a joint present in both"
+    nothing = "no joint present in both"
 
     def compare(self, generated: Array, reference: Array) -> float:
         """AKD of one frame."""
@@ -235,7 +235,7 @@ class AkdBoxHeight(Akd):
     """Mean of :func:`akd_box_height`."""
 
     spec: ClassVar[MetricSpec] = cards.AKD_BOX_HEIGHT
-    lacking = "a joint present in both, and a box with a height"
+    nothing = "no joint present in both, or a box without a height"
 
     def compare(self, generated: Array, reference: Array) -> float:
         """AKD of one frame over the person's height."""
@@ -246,7 +246,7 @@ class AkdPenalised(KeypointMean):
     """Mean of :func:`akd_penalised`."""
 
     spec: ClassVar[MetricSpec] = cards.AKD_PENALISED
-    lacking = "a joint in the real frame"
+    nothing = "no joint in the real frame"
 
     def compare(self, generated: Array, reference: Array) -> float:
         """Penalised AKD of one frame."""
@@ -257,7 +257,7 @@ class Mkr(KeypointMean):
     """Mean of :func:`mkr`."""
 
     spec: ClassVar[MetricSpec] = cards.MKR
-    lacking = "a joint in the real frame"
+    nothing = "no joint in the real frame"
 
     def compare(self, generated: Array, reference: Array) -> float:
         """MKR of one frame."""
@@ -268,7 +268,7 @@ class AkdSiarohin(KeypointMean):
     """Mean of :func:`siarohin_akd`."""
 
     spec: ClassVar[MetricSpec] = cards.AKD_SIAROHIN
-    lacking = "a joint present in both"
+    nothing = "no joint present in both"
 
     def compare(self, generated: Array, reference: Array) -> float:
         """The scripts' AKD of one frame."""
@@ -280,7 +280,7 @@ class MkrSiarohin(KeypointMean):
     """Mean of :func:`siarohin_mkr`."""
 
     spec: ClassVar[MetricSpec] = cards.MKR_SIAROHIN
-    lacking = "a joint in the real frame"
+    nothing = "no joint in the real frame"
 
     def compare(self, generated: Array, reference: Array) -> float:
         """The scripts' MKR of one frame."""
@@ -294,7 +294,7 @@ class Pck(KeypointMean):
     spec: ClassVar[MetricSpec] = cards.PCK
     threshold: ClassVar[float] = 0.1
     group: ClassVar[str] = "body"
-    lacking = "a point of the group in the real frame, and a box with a height"
+    nothing = "no point of the group in the real frame, or a box without a height"
 
     def compare(self, generated: Array, reference: Array) -> float:
         """PCK of one frame."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from typing import ClassVar
 
+import cv2
 import numpy as np
 
 from bench.evaluation import cards
+from bench.evaluation import flow as flow_module
 from bench.evaluation.base import Array, ClipContext, FramePair, Metric, MetricSpec, Outcome, undefined
 from bench.evaluation.flow import clip_flow, resize_flow
+from bench.evaluation.observe import remembered
+from datasets.files import digest, sha256_of, source_digest
 
 #: Mean flow magnitude, in pixels a frame at the flow's size, under which a real video counts as still.
 STILL = 0.02
-_REMEMBERED = 100_000
-_MAGNITUDES: dict[tuple[tuple[int, ...], bytes], float] = {}
+#: What a kept magnitude depends on beside the frames.
+_CODE = digest([cv2.__version__, source_digest([flow_module.__file__, __file__])])
 
 
 def remove_background_motion(flow: Array, person: Array) -> Array:
@@ -135,14 +138,13 @@ class MotionRatio(Metric):
 
     def _real(self, previous: FramePair, frame: FramePair) -> float:
         """Magnitude of the real video's flow; every method is compared with the same videos, so it is remembered."""
-        images = [getattr(f, self.against) for f in (previous, frame)]
-        data = b"".join(image.tobytes() for image in images)
-        key = (images[0].shape, hashlib.blake2b(data, digest_size=16).digest())
-        if key not in _MAGNITUDES:
-            if len(_MAGNITUDES) >= _REMEMBERED:
-                _MAGNITUDES.clear()
-            _MAGNITUDES[key] = mean_magnitude(clip_flow(previous, frame, self.against))
-        return _MAGNITUDES[key]
+        images: list[Array] = [getattr(f, self.against) for f in (previous, frame)]
+        key = sha256_of(_CODE, str(images[0].shape), *(image.tobytes() for image in images))
+
+        def measure() -> Array:
+            return np.array(mean_magnitude(clip_flow(previous, frame, self.against)))
+
+        return float(remembered(key, measure))
 
     def finish(self) -> dict[str, Outcome]:
         """End the clip."""

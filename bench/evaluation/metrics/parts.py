@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.evaluation import cards_pose as cards
 from bench.evaluation.base import Array, FramePair, InvalidInputError, MetricSpec
-from bench.evaluation.judged_mean import JudgedMean
+from bench.evaluation.frame_mean import JudgedMean
 from bench.evaluation.observe import observe
 
 #: Labels without the background: CIHP parsing, DensePose parts.
@@ -90,7 +90,7 @@ def mean_iou(generated: Array, reference: Array, labels: int = 0) -> float:
 class LabelMean(JudgedMean):
     """Mean over frames of one number from the judge's label maps of the generated and the real frame."""
 
-    lacking = "a person in the generated or the real frame"
+    nothing = "nobody in the generated or the real frame"
 
     def value(self, frame: FramePair) -> float:
         """The number of one frame."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.evaluation import cards_pose as cards
 from bench.evaluation.base import Array, FramePair, InvalidInputError, MetricSpec
-from bench.evaluation.judged_mean import JudgedMean
+from bench.evaluation.frame_mean import JudgedMean
 from bench.evaluation.metrics.keypoints import body, box_size, check_points, present
 from bench.evaluation.observe import observe
 
@@ -67,7 +67,7 @@ class ShapeLeak(JudgedMean):
     """Median over frames of :func:`shape_leak`; k_gen - k_B both as the judge sees them, k_A - k_B exact."""
 
     spec: ClassVar[MetricSpec] = cards.SHAPE_LEAK
-    lacking = f"two common joints, and bodies that differ by {ALIKE:.0%} of the person's height"
+    nothing = f"fewer than two common joints, or bodies that differ by less than {ALIKE:.0%} of the height"
 
     def value(self, frame: FramePair) -> float:
         """Shape leak of one frame."""

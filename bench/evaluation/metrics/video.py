@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -18,6 +20,7 @@ from bench.evaluation.base import (
     undefined,
 )
 from bench.evaluation.metrics.frechet import FeatureSet, frechet_distance
+from bench.evaluation.metrics.kid import kernel_distance
 from bench.evaluation.metrics.pixel import check_frames
 from bench.evaluation.observe import observe
 
@@ -25,10 +28,19 @@ from bench.evaluation.observe import observe
 WINDOW = STRIDE = 16
 
 
-class Windows:
-    """Collects both sides' frames; a full window is handed out once, then the frames are forgotten."""
+#: Fewer independent clips than this and a covariance says more of the clips than of the method; ours.
+LEAST_CLIPS = 20
 
-    def __init__(self) -> None:
+
+class Windows:
+    """Collects both sides' frames; a full window is handed out once, then what no later one has is forgotten.
+
+    Args:
+        stride: frames from one window's start to the next.
+    """
+
+    def __init__(self, stride: int = STRIDE) -> None:
+        self._stride = stride
         self._frames: list[tuple[Array, Array]] = []
 
     def push(self, frame: FramePair) -> FramePair | None:
@@ -38,21 +50,30 @@ class Windows:
         self._frames.append((frame.generated, frame.reference))
         if len(self._frames) < WINDOW:
             return None
+        return self._hand_out()
+
+    def rest(self) -> FramePair | None:
+        """What is left at a clip's end as a window in which its last frame is repeated; None where nothing is."""
+        if not self._frames:
+            return None
+        self._frames += [self._frames[-1]] * (WINDOW - len(self._frames))
+        return self._hand_out()
+
+    def _hand_out(self) -> FramePair:
         made, real = (np.stack(side) for side in zip(*self._frames, strict=True))
-        del self._frames[:STRIDE]
+        del self._frames[: self._stride]
         return FramePair(made, real)
 
 
-class Fvd(FeatureSet):
-    """Frechet distance of a video network's features of windows, over all clips; a clip shorter than one has none."""
+class WindowSet(FeatureSet):
+    """Keeps a video network's features of windows; a clip shorter than one has none."""
 
-    spec: ClassVar[MetricSpec] = cards.FVD
-    ddof: ClassVar[int] = 1
+    stride: ClassVar[int] = STRIDE
 
     def start(self, clip: ClipContext) -> None:
         """Begin a clip."""
         super().start(clip)
-        self._windows = Windows()
+        self._windows = Windows(self.stride)
 
     def update(self, frame: FramePair) -> None:
         """Take the next frame; ask the judge for every full window."""
@@ -60,10 +81,76 @@ class Fvd(FeatureSet):
         if window is not None:
             super().update(window)
 
+
+class Fvd(WindowSet):
+    """Frechet distance over the windows of all clips. With few clips it has a value, since published ones were made
+    with few, and says so."""
+
+    spec: ClassVar[MetricSpec] = cards.FVD_STYLEGANV
+    ddof: ClassVar[int] = 1
+
     @classmethod
     def distance(cls, generated: Array, reference: Array) -> float:
         """See :func:`bench.evaluation.metrics.frechet.frechet_distance`."""
         return frechet_distance(generated, reference, cls.ddof)
+
+    @classmethod
+    def combine(cls, parts: Sequence[Mapping[str, Array]]) -> Outcome:
+        """The distance, with a reason where there are fewer than :data:`LEAST_CLIPS` independent clips."""
+        found = super().combine(parts)
+        return replace(found, reason=few(parts)) if found.status == "ok" and few(parts) else found
+
+
+def few(parts: Sequence[Mapping[str, Array]]) -> str:
+    """Why clips are too few for a covariance; "" where they are enough. Windows of one clip are not independent."""
+    clips = sum(len(part["generated"]) > 0 for part in parts)
+    windows = sum(len(part["generated"]) for part in parts)
+    if clips >= LEAST_CLIPS:
+        return ""
+    return f"n too small: {windows} windows of {clips} independent clips, at least {LEAST_CLIPS} are needed; read kvd"
+
+
+class FvdGuarded(Fvd):
+    """The same, without a value where clips are too few."""
+
+    spec: ClassVar[MetricSpec] = cards.FVD
+
+    @classmethod
+    def combine(cls, parts: Sequence[Mapping[str, Array]]) -> Outcome:
+        """The distance, or ``n too small``."""
+        found = super().combine(parts)
+        return undefined(few(parts)) if found.status == "ok" and few(parts) else found
+
+
+class FvdEveryStart(Fvd):
+    """With a window from every frame on: windows overlap, so n looks 16 times as large as it is."""
+
+    spec: ClassVar[MetricSpec] = cards.FVD_DISCO
+    stride: ClassVar[int] = 1
+
+
+class Kvd(WindowSet):
+    """Kernel distance over the windows of all clips: unbiased, so few clips make it noisy and not large."""
+
+    spec: ClassVar[MetricSpec] = cards.KVD
+
+    @classmethod
+    def distance(cls, generated: Array, reference: Array) -> float:
+        """See :func:`bench.evaluation.metrics.kid.kernel_distance`."""
+        return kernel_distance(generated, reference)
+
+
+class FidVid(Fvd):
+    """Frechet distance of a 3D-ResNet's features of windows; a shorter rest is filled with its last frame."""
+
+    spec: ClassVar[MetricSpec] = cards.FID_VID
+
+    def part(self) -> Mapping[str, Array]:
+        """As :meth:`FeatureSet.part`, with the rest of the clip."""
+        rest = self._windows.rest()
+        if rest is not None:
+            FeatureSet.update(self, rest)
+        return super().part()
 
 
 class FvdBiased(Fvd):

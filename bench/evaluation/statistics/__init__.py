@@ -8,7 +8,7 @@ difference. The order of rows, of methods and of seeds changes nothing.
 :mod:`.orders` and :mod:`.halves` use them.
 """
 
-from bench.evaluation.statistics.halves import half_samples, set_difference, set_interval
+from bench.evaluation.statistics.halves import half_samples, rank_sets, set_difference, set_interval
 from bench.evaluation.statistics.hypotheses import (
     EXACT_UP_TO,
     Equivalence,
@@ -54,6 +54,7 @@ __all__ = [
     "merge_orders",
     "paired_difference",
     "rank_methods",
+    "rank_sets",
     "set_difference",
     "set_interval",
     "sign_flip_test",

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from methods.layers.grids import axis, coordinate_grid, gaussian_maps
+from methods.layers.hull import hull_scale
 
 
 @dataclass(frozen=True)
@@ -104,29 +105,16 @@ def affine_grids(
     return torch.cat([first, moved], dim=1)
 
 
-def hull_area(points: Tensor) -> float:
-    """Area of the convex hull of (N, 2) points; 0 where they lie on a line or are too few."""
-    from scipy.spatial import ConvexHull, QhullError
-
-    if len(points) < 3:
-        return 0.0
-    try:
-        return float(ConvexHull(points.detach().cpu().double().numpy()).volume)
-    except QhullError:
-        return 0.0
-
-
 def movement_scale(source: AffinePoints, initial: AffinePoints) -> float:
     """sqrt(hull area of the source / of the first driving frame), of batch entry 0; 1 where one is degenerate."""
-    a, b = hull_area(source.value[0]), hull_area(initial.value[0])
-    return (a / b) ** 0.5 if a > 0 and b > 0 else 1.0
+    return hull_scale(source.value[0], initial.value[0])
 
 
 def relative_points(source: AffinePoints, driving: AffinePoints, initial: AffinePoints, scale: float) -> AffinePoints:
     """Motion since the first driving frame, applied to the source (FOMM section 3.3).
 
-    Positions: (p_D - p_D0) ``scale`` + p_S; frames: A_D A_D0^-1 A_S; covariances of those frames where points have any.
+    Positions: (p_D - p_D0) ``scale`` + p_S; frames: A_D A_D0^-1 A_S; covariances (where points have any) stay those of
+    the driving frame, so that MRAA's heat maps keep its extent [official code].
     """
     value = (driving.value - initial.value) * scale + source.value
-    matrix = driving.matrix @ inverse(initial.matrix) @ source.matrix
-    return AffinePoints(value, matrix, None if driving.covariance is None else matrix @ matrix.mT)
+    return AffinePoints(value, driving.matrix @ inverse(initial.matrix) @ source.matrix, driving.covariance)

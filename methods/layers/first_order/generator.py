@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from methods.layers.blocks import DownBlock, ResBlock, SameBlock, UpBlock
+from methods.layers.blocks import DownBlock, NormFactory, ResBlock, SameBlock, UpBlock
 from methods.layers.first_order.config import GeneratorConfig
 from methods.layers.first_order.flow import Flow, FlowNetwork
 from methods.layers.first_order.sampling import Sampling
@@ -22,16 +22,27 @@ class WarpGenerator(nn.Module):
         flow_name: its attribute name, as in official checkpoints.
         sampling: corner conventions.
         skips: blend every decoder level, and the output, with the warped source (MRAA); False: none (FOMM).
+        norm: normalisation of every block.
+
+    Attributes:
+        widths: channels of the encoder levels, high to low resolution.
     """
 
     def __init__(
-        self, config: GeneratorConfig, flow: FlowNetwork, flow_name: str, sampling: Sampling, skips: bool
+        self,
+        config: GeneratorConfig,
+        flow: FlowNetwork,
+        flow_name: str,
+        sampling: Sampling,
+        skips: bool,
+        norm: NormFactory = nn.BatchNorm2d,
     ) -> None:
         super().__init__()
         self.sampling, self.skips, self._flow_name = sampling, skips, flow_name
         self.add_module(flow_name, flow)
-        depth, norm = config.num_down_blocks, nn.BatchNorm2d
+        depth = config.num_down_blocks
         widths = [min(config.max_features, config.block_expansion * 2**i) for i in range(depth + 1)]
+        self.widths = widths
         self.first = SameBlock(3, widths[0], config.edge_kernel, norm)
         self.down_blocks = nn.ModuleList(DownBlock(a, b, norm) for a, b in pairwise(widths))
         self.up_blocks = nn.ModuleList(UpBlock(b, a, norm) for a, b in reversed(list(pairwise(widths))))

@@ -13,10 +13,11 @@ from datasets.errors import UsageError
 from methods.base import AnimateOptions, Augment, Driving, Method, PairItem, Player, Stage
 from methods.layers.first_order.animate import Animator, Networks, SourceState, encode_source
 from methods.layers.first_order.config import LossConfig, TrainConfig
-from methods.layers.first_order.losses import reconstruction_losses
+from methods.layers.first_order.losses import Reconstruction, equivariance_terms, image_terms, reconstruct
 from methods.layers.inference import InferenceCopies
 from methods.layers.letterbox import Letterbox
 from methods.layers.perceptual import PerceptualLoss, training_files
+from methods.layers.shipped import shipped_checkpoint
 
 if TYPE_CHECKING:
     from methods.base import Batch
@@ -29,10 +30,15 @@ class FirstOrderMethod(Method):
     """Reconstruction stage and streamed animation. ``nets`` has the official names of the networks.
 
     A subclass fills ``nets`` with :attr:`detector_name`, ``generator`` and perhaps ``bg_predictor`` and
-    ``avd_network``; its config has ``loss``, ``train``, ``adapt_scale`` and ``multiple``.
+    ``avd_network``; its config has ``loss``, ``train``, ``init``, ``adapt_scale`` and ``multiple``.
+
+    Attributes:
+        detector_name: of the network that finds points.
+        checkpoints: folder of the checkpoints that the method ships.
     """
 
     detector_name: ClassVar[str]
+    checkpoints: ClassVar[Path]
     config: Any
 
     def __init__(self, config: Any) -> None:
@@ -62,9 +68,18 @@ class FirstOrderMethod(Method):
         )
         return Stage("reconstruction", PairItem(), t.batch, t.steps, {"generator": player}, augment=self._augment())
 
+    def initial_checkpoint(self) -> Path | None:
+        """The shipped checkpoint that the ``init`` field names.
+
+        Raises:
+            UsageError: there is no checkpoint of that name.
+        """
+        return shipped_checkpoint(self.checkpoints, self.config.init)
+
     def training_inputs(self) -> Mapping[str, Path]:
-        """Files that training reads beside its data: the perceptual network's weights."""
-        return dict(training_files(self.config.loss.network))
+        """Files that training reads beside its data: the perceptual network's weights and the initial checkpoint."""
+        start = self.initial_checkpoint()
+        return dict(training_files(self.config.loss.network)) | ({"init": start} if start else {})
 
     def perceptual(self) -> PerceptualLoss:
         """The loss network, made at the first training step on the networks' device."""
@@ -84,15 +99,15 @@ class FirstOrderMethod(Method):
         box = Letterbox(height, width, self.config.multiple)
         return box.pad(batch["source"]), box.pad(batch["driving"])
 
-    def reconstruction_terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Weighted loss terms of one step of :meth:`reconstruction_stage`."""
+    def reconstruction_terms(self, batch: Batch) -> tuple[dict[str, Tensor], Reconstruction]:
+        """Weighted loss terms of one step of :meth:`reconstruction_stage`, and what was made."""
         source, driving = self.padded(batch)
         nets: Any = self.nets
-        background = dict(nets.items()).get("bg_predictor")
         detector, generator = nets[self.detector_name], nets["generator"]
-        return reconstruction_losses(
-            detector, generator, background, self.config.loss, self.perceptual(), source, driving
-        )
+        made = reconstruct(detector, generator, dict(nets.items()).get("bg_predictor"), source, driving)
+        loss: LossConfig = self.config.loss
+        terms = image_terms(loss, self.perceptual(), made.prediction, driving)
+        return terms | equivariance_terms(loss, detector, generator, driving, made.points), made
 
     # -- animation -----------------------------------------------------------------------------------------------
     def _networks(self, dtype: torch.dtype) -> Networks:

@@ -110,6 +110,18 @@ def test_a_metric_shows_its_whole_card(capsys: Capture) -> None:
     assert "metric audit" in out
 
 
+def test_a_metric_card_shows_what_other_tools_give_on_the_same_pair(capsys: Capture) -> None:
+    assert main(["show", "metric", "ssim", "--json"]) == 0
+    card = json.loads(capsys.readouterr().out)
+    values = {row["profile"]: row for row in card["same_pair"]["values"]}
+    assert next(iter(values)) == "ssim@default" and {"ssim@skimage", "ssim@torchmetrics", "ssim@disco"} < set(values)
+    assert all(row["ours"] == pytest.approx(row["theirs"], rel=1e-5) for row in values.values())
+    assert values["ssim@torchmetrics"]["tool"].startswith("torchmetrics ")
+    assert main(["show", "metric", "ssim"]) == 0
+    out = capsys.readouterr().out
+    assert "the same pair (4 frames" in out and f"{values['ssim@skimage']['ours']:.6g}" in out
+
+
 def test_a_metric_card_for_machines(capsys: Capture) -> None:
     assert main(["show", "metric", "frechet@synth", "--json"]) == 0
     card = json.loads(capsys.readouterr().out)

@@ -140,6 +140,34 @@ def test_the_stored_verdicts_follow_from_the_stored_values() -> None:
             assert all(value is None or math.isfinite(value) for value in row["values"])
 
 
+@measured
+def test_a_still_can_win_what_the_audit_says_and_cards_say_why() -> None:
+    for card in CARDS:
+        found = results.entry(card)
+        beaten = [] if found is None else results.beaten_by_a_still(card, found)
+        assert card.still_can_win or not beaten, f"{card.id}: a still video beats {', '.join(beaten)}"
+        assert not card.headline or card.still_can_win == bool(beaten), card.id
+        assert not card.still_can_win or (card.flagged and card.direction != "none"), card.id
+
+
+def test_what_a_still_beats_is_read_from_the_ladders(tmp_path: Path) -> None:
+    about = {name: {"levels": [1, 2]} for name in (*results.LOOK, "freeze", "shift")}
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps({"schema": results.SCHEMA, "ladders": about, "metrics": {}}))
+    ladders = {
+        "freeze": {"values": [0, 1, 3]}, "blur": {"values": [0, 3, 4]}, "codec": {"values": [0, None, 5]},
+        "shift": {"values": [0, 8, 9]},
+    }  # fmt: skip
+    card = find_metric("l1")
+    assert results.beaten_by_a_still(card, {"ladders": ladders}, path) == ["blur 2", "codec 2"]
+    higher = replace(card, direction="higher")
+    assert results.beaten_by_a_still(higher, {"ladders": {**ladders, "limb": {"values": [9, 2, 1]}}}, path) == [
+        "limb 1", "limb 2"
+    ]  # fmt: skip
+    assert results.beaten_by_a_still(replace(card, direction="none"), {"ladders": ladders}, path) == []
+    assert results.beaten_by_a_still(card, {"ladders": {"blur": ladders["blur"]}}, path) == []
+
+
 def test_another_version_makes_results_stale() -> None:
     card = find_metric("ssim")
     found = {"version": card.version, "judge_files": "", "ladders": {"blur": {"verdict": "monotone"}}}

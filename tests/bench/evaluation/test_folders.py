@@ -137,6 +137,46 @@ def test_a_corrupt_video_among_good_ones_is_flagged(folders):
 
 
 @pytest.mark.parametrize(
+    ("damage", "word"),
+    [
+        (lambda clip: [frame.unlink() for frame in clip.iterdir()], "no .png or .jpg frames"),
+        (lambda clip: (clip / "000003.png").write_bytes(b"\x89PNG and no more"), "cannot be read as an image"),
+        (lambda clip: (clip / "000003.png").write_bytes(b""), "cannot be read as an image"),
+        (lambda clip: (clip.rename(clip.parent / ".old"), clip.with_suffix(".mp4").write_bytes(b"")), "an empty file"),
+    ],
+    ids=["no frames", "damaged frame", "empty frame", "empty video"],
+)
+def test_what_is_wrong_with_one_clip_is_said_and_the_others_are_scored(folders, damage, word):
+    damage(folders / "made" / "test-1")
+    assert evaluate(folders, "--metrics", "l1,flicker") == 0
+    for metric in ("l1", "flicker"):
+        found = rows(folders, metric)
+        assert found.status[["test-0", "test-1", "test-2"]].to_list() == ["ok", "invalid-input", "ok"]
+        assert word in found.reason["test-1"] and word in found.reason["*"] and found.n_frames["*"] == 2 * FRAMES
+
+
+def test_a_judges_file_with_a_wrong_hash_is_never_used_and_the_rest_is_scored(folders, monkeypatch, capsys):
+    monkeypatch.setenv("BENCH_WEIGHTS", str(folders))
+    (folders / "squeezenet1_1-b8a52dc0.pth").write_bytes(b"something else")
+    assert evaluate(folders) == 0
+    assert set(rows(folders, "l1").status) == {"ok"}
+    judged = rows(folders, "lpips-squeeze")
+    assert set(judged.status) == {"missing-input"} and judged.reason.str.contains("expected b8a52dc0").all()
+    assert evaluate(folders, "--metrics", "l1,lpips-squeeze") == 3
+    assert "is damaged or another file" in capsys.readouterr().err and set(rows(folders, "l1").status) == {"ok"}
+
+
+def test_all_profiles_need_not_all_have_their_judges(folders):
+    """Only the metrics that were named must have a value."""
+    assert evaluate(folders, "--metrics", "ssim,tcm", "--profiles", "all") == 0
+    scores = read_scores(folders / "out" / "scores.csv")
+    total = scores[scores.pair == "*"].set_index(["metric", "profile"])
+    assert {"wang", "skimage", "torchmetrics", "disco", "gfla"} < {p for m, p in total.index if m == "ssim"}
+    assert total.status["tcm", "default"] == "ok" and total.status["tcm", "raft"] == "missing-input"
+    assert "raft-large" in total.reason["tcm", "raft"]
+
+
+@pytest.mark.parametrize(
     ("flags", "status", "word"),
     [
         (["--metrics", "sim"], 2, "ssim"),
@@ -144,7 +184,7 @@ def test_a_corrupt_video_among_good_ones_is_flagged(folders):
         (["--align", "suffix"], 2, "prefix"),
         (["--flow", "absent.npz"], 3, "absent.npz"),
         (["--keypoints-predictions", "k.npz"], 3, "k.npz"),
-        (["--profiles", "some"], 2, "--profiles all"),
+        (["--profiles", "some"], 2, "choose all"),
     ],
 )
 def test_wrong_usage_gets_one_sentence(folders, capsys, flags, status, word):

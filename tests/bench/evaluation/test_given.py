@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -20,18 +21,16 @@ _SPEC = importlib.util.spec_from_file_location("pose_peers", Path(__file__).with
 peers = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(peers)
 
-POINT_PEERS = {
-    "akd@default": peers.akd, "akd@target": peers.akd, "akd@truth": peers.akd, "akd@judge-b": peers.akd,
-    "akd@box-height": peers.akd_box_height, "akd@siarohin-2020": peers.akd_siarohin,
-    "akd-penalised@default": peers.akd_penalised, "mkr@default": peers.mkr, "mkr@siarohin-2020": peers.mkr_siarohin,
-    "pck@default": peers.pck, "pck@0.05": peers.pck_005, "pck@0.2": peers.pck_02, "pck@hands": peers.pck_hands,
-    "pck@face": peers.pck_face,
-}  # fmt: skip
-LABEL_PEERS = {
-    "ssbs@default": peers.foreground, "dpbs@default": peers.foreground, "ssis@default": peers.present_in_union,
-    "dpis@present-in-union": peers.present_in_union, "ssis@absent-is-zero": peers.ssis_absent_is_zero,
-    "dpis@absent-is-zero": peers.dpis_absent_is_zero,
-}  # fmt: skip
+ROWS = tomllib.loads((Path(__file__).parents[2] / "peers.toml").read_text())
+#: metric -> its peer, of those that read points (or labels) of generated and real frames alone.
+POINT_PEERS, LABEL_PEERS = (
+    {
+        key: getattr(peers, ROWS[key]["call"].removeprefix("pose:"))
+        for key, card in CARDS.items()
+        if card.judge in roles and card.needs <= {"reference", "keypoints"}
+    }
+    for roles in (("keypoints",), ("parsing", "parts"))
+)
 
 
 def points(seed: int, frames: int = 6, joints: int = 135, missing: float = 0.3) -> np.ndarray:

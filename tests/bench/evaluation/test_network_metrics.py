@@ -25,7 +25,16 @@ from bench.evaluation.metrics.identity import (
     slope,
 )
 from bench.evaluation.metrics.perceptual import PerceptualDistance
-from bench.evaluation.metrics.video import WINDOW, ActionDistance, ActionDistanceMean, Fvd, FvdBiased
+from bench.evaluation.metrics.video import (
+    WINDOW,
+    ActionDistance,
+    ActionDistanceMean,
+    FidVid,
+    Fvd,
+    FvdBiased,
+    FvdEveryStart,
+    Kvd,
+)
 from bench.evaluation.select import find_metric
 from bench.registry import load_object
 from datasets.base import OBSERVABILITY
@@ -213,5 +222,7 @@ def test_windows_of_features_equal_the_peer():
     part = {"generated": made, "reference": real}
     assert Fvd.combine([part]).value == pytest.approx(peers.frechet(made, real), rel=1e-9)
     assert FvdBiased.combine([part]).value == pytest.approx(peers.frechet_biased(made, real), rel=1e-9)
+    assert FvdEveryStart.combine([part]).value == FidVid.combine([part]).value == Fvd.combine([part]).value
+    assert Kvd.combine([part]).value == pytest.approx(peers.kernel_distance(made, real), rel=1e-9)
     for metric, peer in ((ActionDistance, peers.action_distance), (ActionDistanceMean, peers.action_distance_mean)):
         assert metric.distance(made[0], real[0]) == pytest.approx(peer(made[:1], real[:1]), rel=1e-12)

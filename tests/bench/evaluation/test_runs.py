@@ -60,6 +60,21 @@ def test_a_runs_stored_frames_give_its_values_exactly(run: Path, tmp_path: Path)
         assert folders[folders.metric == metric].set_index("pair").value.to_dict() == expected
 
 
+def test_metrics_asked_for_by_name_on_a_protocol_that_is_not_theirs(run: Path, tmp_path: Path):
+    """They say so, stand-ins are measured although nothing is missing, and the others have their values."""
+    names = ["shape-leak", "motion-agreement@dis", "l1"]
+    assert main(["evaluate", "--run", str(run), "--metrics", ",".join(names), "--out", str(tmp_path / "out")]) == 0
+    scores = read_scores(tmp_path / "out" / "scores.parquet")
+    rows = scores[(scores.protocol == "self-reconstruction@1") & (scores.region == "whole")]
+    leak = rows[rows.metric == "shape-leak"]
+    assert set(leak.status) == {"not-applicable"} and leak.value.isna().all() and "*" in set(leak.pair)
+    assert set(leak.reason) == {"shape-leak@default is for cross-animation, cross-place, cross-shape only"}
+    assert set(rows[rows.metric == "l1"].status) == {"ok"}
+    assert set(rows[rows.metric == "motion-agreement"].profile) == {"dis"}
+    other = scores[(scores.metric == "shape-leak") & (scores.protocol == "cross-animation@1")]
+    assert len(other) and "not-applicable" not in set(other.status)
+
+
 def test_a_run_has_its_own_frames(tmp_path: Path):
     assert main(["evaluate", "--run", str(tmp_path), "--predictions", str(tmp_path), "--out", str(tmp_path / "o")]) == 2
     assert main(["evaluate", "--run", str(tmp_path / "absent"), "--out", str(tmp_path / "o")]) == 3

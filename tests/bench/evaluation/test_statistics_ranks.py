@@ -18,6 +18,7 @@ from bench.evaluation.statistics import (
     mean_interval,
     merge_orders,
     rank_methods,
+    rank_sets,
     set_difference,
     set_interval,
     sign_flip_test,
@@ -267,3 +268,56 @@ def test_a_set_metric_that_is_often_undefined_has_no_interval():
     assert len(calls) == len(set(calls)) == 1 + math.comb(6, 3), "each subset is measured once"
     assert math.isnan(set_interval(picky, alone(1)).low)
     assert math.isnan(set_interval(picky, alone(0)).mean)
+
+
+def mean_of(values: pd.Series):
+    """The mean as a set metric."""
+    known = values.to_dict()
+    return lambda pairs: math.fsum(known[p] for p in pairs) / len(pairs) if len(pairs) else math.nan
+
+
+def test_ranks_of_a_set_metric_are_those_of_the_difference():
+    table = methods([0.0, 0.9, 3.0])
+    measures = {name: [mean_of(table[name])] for name in table}
+    found = rank_sets(measures, alone(40), "lower", draws=400)
+    assert [(r.method, r.place, r.rank) for r in found.rows] == [("m0", 1, 1), ("m1", 2, 2), ("m2", 3, 3)]
+    difference = set_difference(measures["m0"][0], measures["m1"][0], alone(40), draws=400)
+    z = difference.mean / ((difference.high - difference.low) / 2 / 1.959964)
+    expected = 2 * 0.5 * math.erfc(abs(z) / math.sqrt(2))
+    assert found.p_values["m0", "m1"] == pytest.approx(expected, rel=1e-3), "the least certain of three: Holm leaves it"
+    assert found.rows[0].p_best == pytest.approx(1, abs=0.02) and sum(found.rows[1].probabilities) == pytest.approx(1)
+    plain = rank_methods(table, alone(40), "lower")
+    assert found.order.beats == plain.order.beats and (found.n, found.clusters) == (40, 40)
+    backwards = rank_sets(dict(reversed(measures.items())), alone(40).iloc[::-1], "lower", draws=400)
+    assert backwards.rows == found.rows
+    assert [r.method for r in rank_sets(measures, alone(40), "higher", draws=40).rows] == ["m2", "m1", "m0"]
+
+
+def test_equal_set_metrics_are_tied_and_one_off_by_the_same_everywhere_is_not():
+    values = methods([0.0])["m0"]
+    same = rank_sets({"a": [mean_of(values)], "b": [mean_of(values)]}, alone(40), "lower")
+    assert same.order.ties == [("a", "b")] and [r.rank for r in same.rows] == [1.5, 1.5]
+    off = rank_sets({"a": [mean_of(values)], "b": [mean_of(values + 1)]}, alone(40), "lower")
+    assert off.order.beats == {("a", "b")}
+
+
+def test_seeds_that_disagree_separate_no_set_metric():
+    table = methods([0.0, 0.5], noise=0.1)
+    sure = rank_sets({m: [mean_of(table[m])] * 3 for m in table}, alone(40), "lower")
+    torn = rank_sets({m: [mean_of(table[m] + e) for e in (-2, 0, 2)] for m in table}, alone(40), "lower")
+    assert sure.order.beats == {("m0", "m1")} and torn.order.beats == frozenset()
+    assert torn.rows[0].value == pytest.approx(sure.rows[0].value) and torn.rows[0].p_best < sure.rows[0].p_best
+
+
+def test_a_set_metric_without_values_or_clusters_ranks_nothing():
+    values = methods([0.0])["m0"]
+    pair = {"a": [mean_of(values)], "b": [mean_of(values + 1)]}
+    gone = rank_sets({**pair, "c": [lambda pairs: math.nan]}, alone(40), "lower")
+    assert gone.left_out == ("c",) and [r.method for r in gone.rows] == ["a", "b"]
+    few = rank_sets(pair, alone(1), "lower")
+    assert few.order.ties == [("a", "b")] and math.isnan(few.rows[0].p_best) and math.isnan(few.p_values["a", "b"])
+    picky = {n: [lambda pairs: 1.0 if len(pairs) > 30 else math.nan] for n in ("a", "b")}
+    assert rank_sets(picky, alone(40), "lower").order.beats == frozenset()
+    assert rank_sets({}, alone(40), "lower").rows == ()
+    with pytest.raises(ValueError, match="ranks nothing"):
+        rank_sets(pair, alone(40), "none")

@@ -67,7 +67,7 @@ def test_a_frame_goes_through_the_network_once_for_all_roles(reader):
 
 
 def test_the_perceptual_distance_is_zero_for_equal_frames_and_symmetric(reader):
-    judge = PerceptualJudge("a", reader)
+    judge = PerceptualJudge("a", SharedReader(reader))
     a, b = frame(3), frame(4)
     assert judge.compare(a, a) == 0.0
     assert 0 < judge.compare(a, b) < 4
@@ -86,7 +86,7 @@ def test_frames_too_small_are_invalid_and_break_nothing(reader):
         with pytest.raises(InvalidInputError):
             judge.read(frame(6, 20, 20))
     with pytest.raises(InvalidInputError):
-        PerceptualJudge("a", reader).compare(frame(6, 20, 20), frame(7, 20, 20))
+        PerceptualJudge("a", SharedReader(reader)).compare(frame(6, 20, 20), frame(7, 20, 20))
 
 
 def test_fingerprints_tell_roles_and_weights_apart(reader):

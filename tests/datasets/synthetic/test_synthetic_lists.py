@@ -8,7 +8,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from datasets.synthetic.lists import CROSS, PROTOCOLS, RELATIVE, SELF, all_lists, make_rows, read_rows
+from datasets.synthetic.dataset import open_synthetic
+from datasets.synthetic.lists import CROSS, LITE, PROTOCOLS, RELATIVE, SELF, all_lists, make_rows, read_rows
 from datasets.synthetic.wardrobe import sample_person
 from datasets.synthetic.world import PRESETS, SPLIT_SEEDS, clip_spec, seed_of
 
@@ -35,6 +36,19 @@ def test_quick_has_six_kinds_by_three_framings_by_two() -> None:
         assert len(cells) == 18 and set(cells.values()) == {2}
     rows = {r.driving: r for r in make_rows(CROSS, "quick")}
     assert all(rows[r.source].kind != r.kind for r in rows.values())  # another kind of motion, not only another seed
+
+
+@pytest.mark.parametrize(("preset", "count", "frames"), [("tiny", 6, 8), ("quick", 20, 24), ("standard", 20, 24)])
+def test_the_short_list_is_a_part_of_cross_animation(preset: str, count: int, frames: int) -> None:
+    world = open_synthetic("", preset)
+    lite, cross = world.pairs(LITE).pairs, {pair.id: pair for pair in world.pairs(CROSS).pairs}
+    assert len(lite) == count and all(pair.stop - pair.start == frames for pair in lite)
+    for pair in lite:
+        whole = cross[pair.id]
+        assert (pair.source, pair.driving, pair.start) == (whole.source, whole.driving, 0) and pair.stop <= whole.stop
+    cells = Counter((r.kind, r.framing) for r in make_rows(LITE, "quick"))
+    assert len(cells) == 18  # every kind of motion in every framing
+    assert len(world.open(LITE, lite[0]).reference) == frames
 
 
 @pytest.mark.parametrize("draw", [0, 3])

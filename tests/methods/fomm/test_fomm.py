@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from bench.config import build_config
+from bench.players import Players
 from bench.testing.driving import TensorDriving
 from datasets.errors import MissingInputError, UsageError
 from methods.base import AnimateOptions, StepInfo
@@ -70,6 +71,16 @@ def test_parameter_counts_of_the_paper_preset() -> None:
     assert counts == {"kp_detector": 14_215_368, "generator": 45_575_391}
 
 
+@pytest.mark.skipif(not TABLE.is_file(), reason="needs the folder 'shared' beside the checkout")
+def test_the_discriminator_of_the_adversarial_configuration_has_the_official_keys() -> None:
+    facts = json.loads(TABLE.read_text())
+    wanted = facts["networks"]["discriminator"]["state_dict"]
+    for key, change in facts["differences_from_this_table"]["taichi-adv-256.yaml"]["discriminator"].items():
+        wanted[key] = change["here"]  # key points are concatenated to the image
+    method = on_meta(FOMMConfig.model_validate({"loss": {"adversarial": 1}}))
+    assert {k: list(v.shape) for k, v in method.nets["discriminator"].state_dict().items()} == wanted
+
+
 def test_official_mgif_has_one_jacobian_map() -> None:
     detector: Any = on_meta(FOMMConfig(single_jacobian=True)).nets["kp_detector"]
     assert tuple(detector.jacobian.weight.shape) == (4, 35, 7, 7)
@@ -110,6 +121,20 @@ def test_a_step_trains_every_network_with_all_losses() -> None:
     assert losses[-1] < 0.95 * losses[0]
     changed = {k.split(".")[0] for k, v in method.nets.state_dict().items() if not torch.equal(v, before[k])}
     assert changed == {"kp_detector", "generator"}
+
+
+def test_the_adversarial_configuration_trains_a_discriminator_too() -> None:
+    method = build(loss__adversarial=1.0, discriminator__block_expansion=4)
+    (stage,) = method.stages()
+    assert set(stage.players) == {"generator", "discriminator"}
+    players = Players(method.nets, stage, frozenset(n for n, _ in method.nets.named_parameters()), 1)
+    before = {k: v.clone() for k, v in method.nets.state_dict().items()}
+    players.begin(0)
+    image = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(3))
+    terms = method.step(stage, {"source": image, "driving": image.flip(3)}, players, StepInfo(0, 1))
+    assert {"adversarial", "feature_matching", "discriminator"} < set(terms)
+    changed = {k.split(".")[0] for k, v in method.nets.state_dict().items() if not torch.equal(v, before[k])}
+    assert changed == {"kp_detector", "generator", "discriminator"}
 
 
 def test_paper_preset_has_the_official_schedule_and_needs_vgg(tmp_path: Any, monkeypatch: Any) -> None:

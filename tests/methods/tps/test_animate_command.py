@@ -19,7 +19,7 @@ from bench.cli import main
 from bench.config import build_config
 from datasets.base import Array
 from datasets.video_write import write_frames, write_mp4
-from methods.tps.animate import relative_scale
+from methods.layers.hull import hull_scale
 from methods.tps.config import TPSConfig
 from methods.tps.method import TPS
 from methods.tps.spec import SPEC
@@ -95,7 +95,7 @@ def plain(state: dict[str, Any], mode: str, source: torch.Tensor, driving: torch
         if mode == "avd":
             moved = nets["avd_network"](points, moved)
         elif mode == "relative":
-            moved = (moved - first) * relative_scale(points, first) + points
+            moved = (moved - first) * hull_scale(points[0], first[0]) + points
         motion = dense(dense.down(source), points, moved)
         made.append(inpainting(inpainting.encode(source), source, motion)[0])
     return torch.cat(made).permute(0, 2, 3, 1).numpy() * 255

@@ -15,11 +15,11 @@ from bench.config import build_config
 from bench.testing.driving import TensorDriving
 from datasets.errors import MissingInputError, UsageError
 from methods.base import PRESETS, AnimateOptions, StepInfo
-from methods.tps.animate import hull_area, relative_scale
+from methods.layers.hull import hull_area, hull_scale
 from methods.tps.background import SmallBackgroundPredictor, consistency
 from methods.tps.config import TPSConfig, TrainConfig
 from methods.tps.dense_motion import DenseMotionNetwork, masked_softmax
-from methods.tps.losses import dropout_probability, equivariance_loss
+from methods.tps.losses import avd_loss, dropout_probability, equivariance_loss, reconstruction_losses
 from methods.tps.method import TPS
 from methods.tps.spec import SPEC
 from methods.tps.transform import ThinPlateSpline, affine_grid, random_spline
@@ -89,6 +89,29 @@ def test_random_spline_moves_x_and_y_weights_alike_and_repeats_by_seed() -> None
     again = random_spline(2, torch.device("cpu"))
     assert torch.equal(first.theta, again.theta)
     assert torch.equal(first.weights[..., 0], first.weights[..., 1])
+
+
+def test_motion_is_taken_from_the_twin_and_its_points_are_pulled_to_the_target(tiny: TPS, video: Tensor) -> None:
+    def terms(**more: Tensor) -> dict[str, Tensor]:
+        torch.manual_seed(0)
+        frames = (video[:2], video[2:4], 0.0, False, *more.values())
+        return reconstruction_losses(tiny.nets.eval(), tiny.config.loss, tiny.perceptual(), *frames)
+
+    plain, itself, other = terms(), terms(twin=video[2:4]), terms(twin=video[4:6])
+    assert "twin" not in plain and itself["twin"] == 0 and other["twin"] > 0
+    torch.testing.assert_close(itself["l1"], plain["l1"])
+    assert other["l1"] != plain["l1"]
+    points = [p for p in tiny.nets["kp_detector"].parameters() if p.requires_grad]
+    assert any(g is not None and g.abs().sum() > 0 for g in torch.autograd.grad(other["twin"], points))
+
+
+def test_avd_learns_the_targets_points_from_the_twins(tiny: TPS, video: Tensor) -> None:
+    def loss(twin: Tensor | None) -> Tensor:
+        torch.manual_seed(0)
+        return avd_loss(tiny.nets.eval(), video[:4], video[4:8], 0.25, 0.0, twin)
+
+    torch.testing.assert_close(loss(video[4:8]), loss(None))
+    assert loss(video[:4]) != loss(None)
 
 
 # -- dropout and masks -------------------------------------------------------------------------------------------
@@ -303,10 +326,10 @@ def test_relative_mode_with_equal_driving_frames_moves_nothing(tiny: TPS, video:
 
 def test_relative_scale_is_the_root_of_the_hull_areas() -> None:
     square = torch.tensor([[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]])
-    assert relative_scale(3 * square, square) == pytest.approx(3.0)
+    assert hull_scale(3 * square[0], square[0]) == pytest.approx(3.0)
     line = torch.tensor([[[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]]])
     assert hull_area(line[0]) == 0
-    assert relative_scale(square, line) == 1
+    assert hull_scale(square[0], line[0]) == 1
 
 
 def test_odd_sizes_come_back_as_they_were(tiny: TPS) -> None:

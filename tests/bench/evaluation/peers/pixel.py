@@ -119,6 +119,10 @@ def l1(case):
     return _over_frames(case, lambda a, b: np.abs(a / 255.0 - b / 255.0).mean())
 
 
+def coverage(case):
+    return float(np.mean([frame.generated is not None for frame in case.frames]))
+
+
 def l1_disco(case):
     return _over_frames(case, lambda a, b: (np.abs(a.astype(float) - b) / (a.shape[0] * a.shape[1])).mean())
 

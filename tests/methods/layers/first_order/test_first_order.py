@@ -10,7 +10,6 @@ from methods.layers.first_order.affine import (
     AffinePoints,
     affine_grids,
     heat_maps,
-    hull_area,
     movement_scale,
     relative_points,
     soft_argmax,
@@ -23,6 +22,7 @@ from methods.layers.first_order.generator import WarpGenerator
 from methods.layers.first_order.sampling import Sampling
 from methods.layers.first_order.transform import RandomTransform, equivariance_losses
 from methods.layers.grids import coordinate_grid
+from methods.layers.hull import hull_area
 
 MATRIX = torch.tensor([[1.2, 0.3], [-0.2, 0.9]])
 OFFSET = torch.tensor([0.1, -0.05])
@@ -100,6 +100,13 @@ def test_relative_motion_is_none_for_a_still_driver_and_scales() -> None:
     torch.testing.assert_close(still.matrix, source.matrix, atol=1e-4, rtol=0)
     shifted = AffinePoints(initial.value + 0.1, initial.matrix)
     torch.testing.assert_close(relative_points(source, shifted, initial, 3.0).value, source.value + 0.3)
+
+
+def test_relative_motion_keeps_the_extent_of_the_driving_regions() -> None:
+    """As the official MRAA does: its heat maps are of the driving frame's covariance."""
+    covariance = torch.rand(1, 4, 2, 2)
+    points = [AffinePoints(p.value, p.matrix, covariance * i) for i, p in enumerate(map(random_points, (1, 1, 1)))]
+    assert torch.equal(relative_points(points[0], points[1], points[2], 1.0).covariance, covariance)  # type: ignore[arg-type]
 
 
 def test_movement_scale_is_the_root_of_the_hull_areas() -> None:

@@ -1,0 +1,1 @@
+"""INTERnet: Intrinsic Temporal Regularization for High-resolution Human Video Synthesis."""

@@ -1,0 +1,1 @@
+"""Neural texture: occlusion-robust flow prediction and neural texturing (Ji et al.)."""
