@@ -12,7 +12,7 @@ from datasets.base import KEYPOINT_GROUPS, KINDS, Clip, Trial
 from datasets.errors import MissingInputError, UsageError
 from datasets.synthetic import SPEC
 from datasets.synthetic.dataset import SyntheticDataset, open_synthetic
-from datasets.synthetic.lists import CROSS, PLACE, PROTOCOLS, RELATIVE, SELF, SHAPE
+from datasets.synthetic.lists import CROSS, LITE, PLACE, PROTOCOLS, RELATIVE, SELF, SHAPE
 from datasets.synthetic.store import Store
 
 N = 64
@@ -201,5 +201,5 @@ def test_prepare_renders_once_and_tells_progress(tmp_path: Path) -> None:
 
 
 def test_the_card_lists_what_can_be_opened(tiny: SyntheticDataset) -> None:
-    assert SPEC.protocols == PROTOCOLS and set(SPEC.optional) == {RELATIVE, PLACE, SHAPE}
+    assert SPEC.protocols == (*PROTOCOLS, LITE) and set(SPEC.optional) == {RELATIVE, PLACE, SHAPE, LITE}
     assert all(tiny.pairs(p).name == p for p in SPEC.protocols)
