@@ -68,7 +68,8 @@ def test_metrics_asked_for_by_name_on_a_protocol_that_is_not_theirs(run: Path, t
     rows = scores[(scores.protocol == "self-reconstruction@1") & (scores.region == "whole")]
     leak = rows[rows.metric == "shape-leak"]
     assert set(leak.status) == {"not-applicable"} and leak.value.isna().all() and "*" in set(leak.pair)
-    assert set(leak.reason) == {"shape-leak@default is for cross-animation, cross-place, cross-shape, synthetic-lite only"}
+    names = "cross-animation, cross-place, cross-shape, synthetic-lite"
+    assert set(leak.reason) == {f"shape-leak@default is for {names} only"}
     assert set(rows[rows.metric == "l1"].status) == {"ok"}
     assert set(rows[rows.metric == "motion-agreement"].profile) == {"dis"}
     other = scores[(scores.metric == "shape-leak") & (scores.protocol == "cross-animation@1")]

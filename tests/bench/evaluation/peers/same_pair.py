@@ -35,7 +35,7 @@ INPUTS = {
     "frames": "4 frames of 192 x 176 px: a moving texture, and the same with noise of up to 12 grey levels",
     "points": "12 frames of 135 random key points, and the same moved by 4 px (normal), 30 % missing on each side",
     "labels": "12 frames of 24 x 24 random labels 0..11, and the same with a fifth of them changed",
-    "features": "20 clips of 16 frames (a window) of 6 random features, and the same times 1.2 plus 0.3; some without a face",
+    "features": "20 clips of 16 frames of 6 random features, and the same times 1.2 plus 0.3; some without a face",
     "networks": "one frame of 192 x 176 px as in frames; LPIPS trunks with random weights, published heads",
     "world": "one frame of 192 x 176 px as in frames; the world's own networks",
 }
