@@ -19,6 +19,7 @@ from bench.spec import Run, RunSpec, can_show, resolve
 from bench.standing import is_complete
 from bench.store import RunFolder
 from datasets.errors import SuiteError
+from datasets.memory import keep_freed_memory
 
 #: Below this, starting a process takes longer than the frames.
 FRAMES_A_WORKER = 2000
@@ -112,6 +113,7 @@ def _start_worker() -> None:
     import cv2
     import torch
 
+    keep_freed_memory()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     parent = multiprocessing.parent_process()

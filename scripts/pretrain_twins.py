@@ -4,6 +4,10 @@ Half of every batch is what training always sees (two frames of a clip of the ``
 people of that split (``datasets/synthetic/twins.py``): the photo of one, the truth, and another one's frame in the same
 pose, ``twin``. For methods whose training step reads ``twin`` and takes the motion from it. The file is written again
 every ``--every`` steps, so that a long training can be looked at and stopped.
+
+``--lesson N`` begins with N steps of the key point detector alone, which learns to place its points where the shipped
+TPS has some of its own: those mean the same on two people, after a training many times as long. ``--like FILE`` starts
+from another method's networks: ``--rename OLD=NEW`` says which of its names are ours; what fits is taken.
 """
 
 from __future__ import annotations
@@ -15,19 +19,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from lessons import quick_method, start_like, teach_points
 
 from bench.checkpoints import load_networks
-from bench.config import build_config, parse_set
+from bench.config import parse_set
 from bench.export_weights import write_weights
 from bench.players import Players
-from bench.registry import get, load_object
 from bench.sampling import Batches, FrameReader, Items, Pairs
 from bench.spec import open_dataset
 from datasets.base import Array
 from datasets.synthetic.farm import render_all
 from datasets.synthetic.store import CHUNK, Job, Store, default_root
 from datasets.synthetic.twins import training_twin
-from methods.base import Method, PairItem, StepInfo
+from methods.base import CropItem, Method, PairItem, StepInfo
 
 CHUNKS = 4  # of a motion of 64 frames; one of them is rendered for each pair
 
@@ -35,10 +39,10 @@ CHUNKS = 4  # of a motion of 64 frames; one of them is rendered for each pair
 class TwinItems:
     """Items in turn from training clips (the twin of a frame is itself) and from pairs across people."""
 
-    images = frozenset({"source", "driving", "twin"})
-
-    def __init__(self, plain: Items, photos: Array, drivers: Array, truths: Array) -> None:
+    def __init__(self, plain: Items, photos: Array, drivers: Array, truths: Array, stored: bool = False) -> None:
+        """``stored``: the step reads frames as they are stored, (B, H, W, 3) uint8 (stages of crops)."""
         self._plain, self._photos, self._drivers, self._truths = plain, photos, drivers, truths
+        self.images = frozenset[str]() if stored else frozenset({"source", "driving", "twin"})
 
     def __len__(self) -> int:
         return 2 * len(self._photos)
@@ -76,8 +80,8 @@ def twin_frames(count: int, size: int, people: int) -> tuple[Array, Array, Array
     return photos, np.stack(list(read("driving"))), np.stack(list(read("target")))
 
 
-def train(method: Method, items: Items, out: Path, every: int, seed: int) -> None:
-    """All stages of ``method`` in bfloat16 autocast; writes ``out`` every so many steps and at the end."""
+def train(method: Method, items: Items, out: Path, every: int, seed: int, precision: str) -> None:
+    """All stages of ``method``; writes ``out`` every so many steps and at the end."""
     trainable = frozenset(name for name, p in method.nets.named_parameters() if p.requires_grad)
     for index, stage in enumerate(method.stages()):
         players, batches = Players(method.nets, stage, trainable, 10), Batches(items, stage, index, seed)
@@ -85,7 +89,7 @@ def train(method: Method, items: Items, out: Path, every: int, seed: int) -> Non
         for step in range(stage.steps):
             torch.manual_seed(seed * 1_000_003 + step)
             players.begin(step)
-            with torch.autocast("cpu", torch.bfloat16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
                 values = method.step(stage, batches[step], players, StepInfo(step, stage.steps))
             sums = {name: sums.get(name, 0.0) + value for name, value in values.items()}
             if (step + 1) % 100 == 0:
@@ -103,21 +107,29 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--set", action="append", default=[], help="config value of preset quick, as for `bench run`")
     parser.add_argument("--start", type=Path, help="weights to go on from")
+    parser.add_argument("--like", type=Path, help="weights of another method to begin with")
+    parser.add_argument("--rename", action="append", default=[], metavar="OLD=NEW", help="beginnings of its names")
+    parser.add_argument("--lesson", type=int, default=0, help="steps of the detector alone, taught by the shipped TPS")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--pairs", type=int, default=720, help="pairs across people")
     parser.add_argument("--people", type=int, default=240, help="identities that take part")
     parser.add_argument("--every", type=int, default=500, help="steps between two files")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    spec = get("methods", args.method)
-    method = load_object(spec.implementation)(build_config(spec, "quick", overrides=parse_set(args.set)))
+    method = quick_method(args.method, parse_set(args.set))
     if args.start:
         load_networks(method, args.start)
+    if args.like:
+        start_like(method, args.like, args.rename)
     dataset = open_dataset("synthetic", "quick")
     dataset.prepare(["train"], [], lambda done, total, what: None)
     photos, drivers, truths = twin_frames(args.pairs, dataset.size, args.people)
+    if args.lesson:
+        teach_points(method, np.concatenate([drivers, truths]).reshape(-1, *photos.shape[1:]), args.lesson)
     plain = Pairs(PairItem(), FrameReader(dataset.clips("train"), frozenset()))
-    train(method, TwinItems(plain, photos, drivers, truths), args.out, args.every, args.seed)
+    stored = isinstance(method.stages()[0].item, CropItem)
+    train(method, TwinItems(plain, photos, drivers, truths, stored), args.out, args.every, args.seed, args.precision)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets.errors import SuiteError
+from datasets.memory import keep_freed_memory
 
 
 def run_verb(verb: str, args: list[str], verbs: Mapping[str, tuple[str, str]], load: Callable[[str], Any]) -> int:
@@ -23,6 +24,9 @@ def run_verb(verb: str, args: list[str], verbs: Mapping[str, tuple[str, str]], l
         )
     try:
         _guard_foreign_datasets()
+        keep_freed_memory()
+        # numpy's matrices are small here: OpenBLAS's threads wait for each other, and without end on a busy machine
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         app = load(verbs[verb][0]).app
         result = app(args=args, prog_name=f"bench {verb}", standalone_mode=False)
         return result if isinstance(result, int) else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torchvision import models
 
 from datasets.annotators.states import State, build, image, known_state, read_state, state_digest
 from datasets.errors import MissingInputError
 from datasets.files import digest, sha256_file, source_digest
 
 Array = np.ndarray[Any, np.dtype[Any]]
-_MAKE: Mapping[str, Callable[[], nn.Module]] = {
-    "alex": lambda: models.alexnet(weights=None).features,
-    "vgg": lambda: models.vgg16(weights=None).features,
-    "squeeze": lambda: models.squeezenet1_1(weights=None).features,
-}
+#: Networks in torchvision.
+_MAKERS = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
 #: Layers of ``features`` whose output is compared (each ends in a ReLU).
 TAPS: Mapping[str, tuple[int, ...]] = {
     "alex": (1, 4, 7, 9, 11),
@@ -59,7 +55,7 @@ class Lpips:
         """
         self.network, self.scaled = network, scaled
         trunk = {name.removeprefix("features."): t for name, t in trunk.items() if name.startswith("features.")}
-        self._trunk = build(_MAKE[network], trunk)
+        self._trunk = build(lambda: _features(network), trunk)
         self._heads = [heads[f"lin{k}.model.1.weight"].detach().float() for k in range(len(TAPS[network]))]
         self._shift = torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)
         self._scale = torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1)
@@ -96,6 +92,14 @@ class Lpips:
             for a, b, head in zip(self.features(first), self.features(second), self._heads, strict=True):
                 total += nn.functional.conv2d((a - b).square(), head).mean((2, 3))
         return float(total)
+
+
+def _features(network: str) -> nn.Module:
+    """The convolutions without weights; torchvision is slow to import, and needed only where there are weights."""
+    from torchvision import models
+
+    found: nn.Module = getattr(models, _MAKERS[network])(weights=None).features
+    return found
 
 
 def published_heads(network: str) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from datasets.errors import SuiteError
+from datasets.memory import keep_freed_memory
 
 from .store import Job, Store
 from .world import ClipSpec
@@ -14,6 +15,7 @@ from .world import ClipSpec
 
 def main() -> None:
     """Serve until the standard input ends."""
+    keep_freed_memory()
     store = Store(Path(sys.argv[1]))
     for line in sys.stdin:
         data = json.loads(line)

@@ -20,7 +20,7 @@ from methods.layers.adversarial import discriminator_loss, generator_loss
 from methods.layers.discriminators import MultiScaleDiscriminator
 from methods.layers.first_order.flow import FlowNetwork
 from methods.layers.first_order.keypoints import KeypointDetector
-from methods.layers.first_order.losses import Reconstruction, equivariance_terms, reconstruct
+from methods.layers.first_order.losses import Reconstruction, equivariance_terms, reconstruct, twin_terms
 from methods.layers.first_order.method import FirstOrderMethod
 from methods.layers.letterbox import Letterbox
 
@@ -72,7 +72,8 @@ class Intrinsic(FirstOrderMethod):
         """
         source, driving = self._image(batch["source"]), self._image(batch["driving"])
         nets: Any = self.nets
-        made = reconstruct(nets["kp_detector"], nets["generator"], None, source, driving)
+        twin = self._image(batch["twin"]) if "twin" in batch else None  # see scripts/pretrain_twins.py
+        made = reconstruct(nets["kp_detector"], nets["generator"], None, source, driving, twin)
         terms = self._frame_terms(made, driving) | self._temporal_terms(made, batch)
         update("generator", torch.stack(list(terms.values())).sum())
         if "discriminator" in nets:
@@ -101,6 +102,7 @@ class Intrinsic(FirstOrderMethod):
         if "discriminator" in nets:
             logits = nets["discriminator"](made.prediction)
             terms["adversarial"] = weights.adversarial * generator_loss(logits, weights.adversarial_kind)
+        terms |= twin_terms(weights, made)
         return terms | equivariance_terms(weights, nets["kp_detector"], generator, driving, made.points)
 
     def _temporal_terms(self, made: Reconstruction, batch: Batch) -> dict[str, Tensor]:

@@ -54,15 +54,21 @@ class AVDNetwork(nn.Module):
 
 
 def avd_losses(
-    avd: nn.Module, source: AffinePoints, driving: AffinePoints, random_scale: float
+    avd: nn.Module,
+    source: AffinePoints,
+    driving: AffinePoints,
+    random_scale: float,
+    motion_from: AffinePoints | None = None,
 ) -> tuple[Tensor, Tensor]:
     """L1 on positions and on frames between the driving regions and their reconstruction from a stretched copy.
 
     Each sample and axis is scaled by U(1 - random_scale, 1 + random_scale) before the pose encoder sees it; the target
-    frame takes the sign of the reconstruction.
+    frame takes the sign of the reconstruction. With ``motion_from`` (ours) the stretched regions are those of other
+    people in the poses of ``driving``.
     """
+    posed = driving if motion_from is None else motion_from
     factor = (1 + random_scale * (2 * torch.rand(len(driving), 1, 2) - 1)).to(driving.value)
-    stretched = AffinePoints(driving.value * factor, factor.unsqueeze(-1) * driving.matrix)
+    stretched = AffinePoints(posed.value * factor, factor.unsqueeze(-1) * posed.matrix)
     found: AffinePoints = avd(source, stretched)
     wanted = aligned(driving, AffinePoints(found.value, found.matrix.detach()))
     return F.l1_loss(found.value, driving.value), F.l1_loss(found.matrix, wanted)

@@ -65,10 +65,11 @@ class MRAA(FirstOrderMethod):
 
     def _avd_terms(self, batch: Batch) -> dict[str, torch.Tensor]:
         source, driving = self.padded(batch)
-        a, detector = self.config.avd, self.nets["region_predictor"]
+        a, detector, twin = self.config.avd, self.nets["region_predictor"], self.twin(batch)
         with torch.no_grad():
             found, moved = detector(source), detector(driving)
-        shift, affine = avd_losses(self.nets["avd_network"], found, moved, a.random_scale)
+            others = None if twin is None else detector(twin)
+        shift, affine = avd_losses(self.nets["avd_network"], found, moved, a.random_scale, others)
         return {"avd_shift": a.shift * shift, "avd_affine": a.affine * affine}
 
     def load_official(self, checkpoint: Mapping[str, Any]) -> None:

@@ -24,26 +24,43 @@ class Reconstruction:
         prediction: (B, 3, H, W) in [0, 1].
         points: of the driving frame.
         flow: what the flow network said.
+        posed: the points that the motion came from: ``points``, or another person's in the same pose.
     """
 
     prediction: Tensor
     points: AffinePoints
     flow: Flow
+    posed: AffinePoints
 
 
 def reconstruct(
-    detector: nn.Module, generator: WarpGenerator, background: nn.Module | None, source: Tensor, driving: Tensor
+    detector: nn.Module,
+    generator: WarpGenerator,
+    background: nn.Module | None,
+    source: Tensor,
+    driving: Tensor,
+    motion_from: Tensor | None = None,
 ) -> Reconstruction:
     """Make the driving frames from the sources, both (B, 3, H, W) in [0, 1].
 
     Args:
         detector: image -> :class:`methods.layers.first_order.affine.AffinePoints`.
         background: (source, driving) -> (B, 3, 3), or None.
+        motion_from: frames of other people in the poses of ``driving``, whose points are used in its place (ours; for
+            making a shipped checkpoint from a world that has such pairs).
     """
     points, moved = detector(source), detector(driving)
+    posed = moved if motion_from is None else detector(motion_from)
     matrix = None if background is None else background(source, driving)
-    flow = generator.flow(generator.flow.down(source), points, moved, matrix)
-    return Reconstruction(generator(generator.encode(source), source, flow), moved, flow)
+    flow = generator.flow(generator.flow.down(source), points, posed, matrix)
+    return Reconstruction(generator(generator.encode(source), source, flow), moved, flow, posed)
+
+
+def twin_terms(config: LossConfig, made: Reconstruction) -> dict[str, Tensor]:
+    """Weighted distance of the points of a driving frame and of another person in its pose; empty without the other."""
+    if made.posed is made.points or not config.equivariance_value:
+        return {}
+    return {"twin": config.equivariance_value * F.l1_loss(made.posed.value, made.points.value)}
 
 
 def image_terms(

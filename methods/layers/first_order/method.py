@@ -13,7 +13,13 @@ from datasets.errors import UsageError
 from methods.base import AnimateOptions, Augment, Driving, Method, PairItem, Player, Stage
 from methods.layers.first_order.animate import Animator, Networks, SourceState, encode_source
 from methods.layers.first_order.config import LossConfig, TrainConfig
-from methods.layers.first_order.losses import Reconstruction, equivariance_terms, image_terms, reconstruct
+from methods.layers.first_order.losses import (
+    Reconstruction,
+    equivariance_terms,
+    image_terms,
+    reconstruct,
+    twin_terms,
+)
 from methods.layers.inference import InferenceCopies
 from methods.layers.letterbox import Letterbox
 from methods.layers.perceptual import PerceptualLoss, training_files
@@ -95,18 +101,25 @@ class FirstOrderMethod(Method):
 
     def padded(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Source and driving frames of a batch, padded to sides the networks take."""
-        height, width = batch["source"].shape[2:]
-        box = Letterbox(height, width, self.config.multiple)
-        return box.pad(batch["source"]), box.pad(batch["driving"])
+        return self._padded(batch["source"]), self._padded(batch["driving"])
+
+    def twin(self, batch: Batch) -> Tensor | None:
+        """Other people in the poses of the driving frames, padded, where a batch has them (``twin``; see
+        scripts/pretrain_twins.py); no dataset gives them to :mod:`bench.train`."""
+        return self._padded(batch["twin"]) if "twin" in batch else None
+
+    def _padded(self, frames: Tensor) -> Tensor:
+        return Letterbox(frames.shape[2], frames.shape[3], self.config.multiple).pad(frames)
 
     def reconstruction_terms(self, batch: Batch) -> tuple[dict[str, Tensor], Reconstruction]:
         """Weighted loss terms of one step of :meth:`reconstruction_stage`, and what was made."""
         source, driving = self.padded(batch)
         nets: Any = self.nets
         detector, generator = nets[self.detector_name], nets["generator"]
-        made = reconstruct(detector, generator, dict(nets.items()).get("bg_predictor"), source, driving)
+        background = dict(nets.items()).get("bg_predictor")
+        made = reconstruct(detector, generator, background, source, driving, self.twin(batch))
         loss: LossConfig = self.config.loss
-        terms = image_terms(loss, self.perceptual(), made.prediction, driving)
+        terms = image_terms(loss, self.perceptual(), made.prediction, driving) | twin_terms(loss, made)
         return terms | equivariance_terms(loss, detector, generator, driving, made.points), made
 
     # -- animation -----------------------------------------------------------------------------------------------
