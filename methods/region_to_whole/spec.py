@@ -53,7 +53,6 @@ QUICK: dict[str, object] = {
     "whole.mask": 1.0,
     "whole.predicted_layout": 0.5,
     "whole.steps": 300,
-    "init": "quick",
 }
 TINY = QUICK | {
     **_networks(width=8, max_width=16),
@@ -67,7 +66,6 @@ TINY = QUICK | {
     "layout.steps": 10,
     "region.steps": 10,
     "whole.steps": 10,
-    "init": "",
 }
 STANDARD: dict[str, object] = {
     "frame": "square",

@@ -312,7 +312,7 @@ def test_paper_preset_has_the_papers_values(tmp_path: Any, monkeypatch: Any) -> 
 @pytest.mark.parametrize("preset", [p for p in PRESETS if p != "paper"])
 def test_presets_need_no_file_but_shipped_ones(preset: str) -> None:
     files = build(preset).training_inputs()
-    assert set(files) == ({"init"} if preset == "quick" else set())
+    assert set(files) == ({"init"} if build_config(SPEC, preset).init else set())
     assert all(path.parent.name == "checkpoints" and path.stat().st_size < 8e6 for path in files.values())
 
 
