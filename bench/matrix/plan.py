@@ -83,7 +83,7 @@ def _older(run: Run) -> str:
             continue
         record = folder.json
         if record["overrides"] == dict(run.spec.overrides) and record["spec"].get("checkpoint") == _text(run):
-            return next(iter(explain(record, run)), "")
+            return next(iter(explain(record, run)), "it depended on something else")
     return ""
 
 

@@ -1,4 +1,4 @@
-"""What every executor promises, with real processes killed for real. A test class inherits :class:`ExecutorContract`."""
+"""What every executor promises, with real processes killed for real; test classes inherit the contract."""
 
 from __future__ import annotations
 

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from bench.ablate import ablation_cells
 from bench.cli import main
+from bench.executors.base import Executor
+from bench.matrix.drive import Demand, FailedCellsError, check_outcomes, run_matrix
 from bench.matrix.file import cells_of, read_matrix
-from bench.matrix.plan import plan, read_outcomes
+from bench.matrix.plan import Planned, estimate, plan, read_outcomes
 from bench.spec import RunSpec
 from bench.store import read_runs
 from datasets.errors import UsageError
@@ -26,7 +29,7 @@ seeds = [0, 1]
 protocols = ["self-reconstruction"]
 device = "cpu"
 """
-TOY_SET = 'set = {batch = 2, appearance_steps = 2, video_steps = 2, width = 4}'
+TOY_SET = "set = {batch = 2, appearance_steps = 2, video_steps = 2, width = 4}"
 
 
 def write(path: Path, text: str) -> Path:
@@ -77,44 +80,57 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 # -- running ---------------------------------------------------------------------------------------------------------
-def test_a_crash_leaves_the_others_alone_and_a_second_call_runs_only_it(
-    toys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+CHEAP = FILE.replace("[0, 1]", "[0]").replace('{method = "toy", variants = ["full", "no-gan"]}', '"crasher", "still"')
+
+
+def planned(tmp_path: Path, text: str) -> list[Planned]:
+    file = tmp_path / "m.toml"
+    file.write_text(text)
+    return plan(cells_of(read_matrix(file), RunSpec("", "", track="none", runs=tmp_path / "runs")))
+
+
+def test_a_crash_leaves_the_others_alone_and_a_second_call_runs_only_what_failed_or_changed(
+    toys: Path, tmp_path: Path, inline: Executor
 ) -> None:
-    file = write(tmp_path / "m.toml", FILE.replace('"copy-source"', '"crasher", "copy-source"').replace("[0, 1]", "[0]"))
-    assert run(tmp_path, file, "--dry-run") == 0
-    assert "4 cells: 4 missing; time unknown" in capsys.readouterr().out and not (tmp_path / "runs").exists()
-    assert run(tmp_path, file, "--workers", "2") == 6
-    out, err = capsys.readouterr()
-    assert "1 of 4 cells failed" in err and "the loss has no gradient" in err and "outcomes.csv" in out
-    rows = {row["row"]: row for row in outcomes(tmp_path)}
-    assert {name: row["outcome"] for name, row in rows.items()} == {
-        "toy": "complete", "toy+no-gan": "complete", "crasher": "crashed", "copy-source": "complete",
-    }  # fmt: skip
-    assert "the loss has no gradient" in rows["crasher"]["reason"] and rows["crasher"]["status"] == "4"
+    before = planned(tmp_path, CHEAP)
+    assert {p.state for p in before} == {"missing"} and "unknown" in estimate(before, 2)
+    assert not (tmp_path / "runs").exists()
+    found = run_matrix("m", before, inline, Demand())
+    assert {o.row: o.outcome for o in found} == {"crasher": "crashed", "still": "complete", "copy-source": "complete"}
+    assert "the loss has no gradient" in found[0].reason and found[0].status == "4"
+    with pytest.raises(FailedCellsError, match=r"1 of 3 cells failed.*no gradient") as error:
+        check_outcomes(found, Path("outcomes.csv"))
+    assert error.value.status == 6
+    assert [row["outcome"] for row in outcomes(tmp_path)] == ["crashed", "complete", "complete"]
     assert (tmp_path / "report" / "index.html").is_file()
+
+    again = planned(tmp_path, CHEAP)
+    assert [p.state for p in again] == ["failed", "done", "done"]
+    assert estimate(again, 1).startswith("about")  # the complete cells were timed
     stamps = {r.path: r.json_path.stat().st_mtime_ns for r in read_runs(tmp_path / "runs")}
-    assert run(tmp_path, file) == 6
-    out = capsys.readouterr().out
-    assert "4 cells: 3 done, 1 failed" in out and "about" in out
-    changed = [p for p in stamps if read_runs(p.parents[2]) and (p / "run.json").stat().st_mtime_ns != stamps[p]]
-    assert [p.parent.name for p in changed] == ["crasher"]
+    run_matrix("m", again, inline, Demand())
+    changed = [p.parent.name for p in stamps if (p / "run.json").stat().st_mtime_ns != stamps[p]]
+    assert changed == ["crasher"]
+
+    with (toys / "still.py").open("a") as file:
+        file.write("    rows = 1\n")
+    states = {p.cell.row: (p.state, p.why) for p in planned(tmp_path, CHEAP)}
+    assert states["still"][0] == "stale" and "the code" in states["still"][1] and states["copy-source"][0] == "done"
 
 
-def test_a_changed_setting_is_missing_and_changed_code_is_stale(toys: Path, tmp_path: Path) -> None:
-    file = write(tmp_path / "m.toml", FILE.replace('"copy-source"', "").replace(', "no-gan"', "").replace("[0, 1]", "[0]"))
-    assert run(tmp_path, file) == 0
-    like = RunSpec("", "", track="none", runs=tmp_path / "runs")
-    (done,) = plan(cells_of(read_matrix(file), like))
-    assert done.state == "done" and done.run is not None
-    other = write(tmp_path / "o.toml", file.read_text().replace("width = 4", "width = 6"))
-    (missing,) = plan(cells_of(read_matrix(other), like))
-    assert missing.state == "missing" and missing.seconds and missing.seconds > 0
-    folder = done.run.folder
-    folder.rename(folder.with_name(folder.name[:-8] + "00000000"))  # as if the code had been another
-    (stale,) = plan(cells_of(read_matrix(file), like))
-    assert stale.state == "stale"
+def test_what_is_missing_is_a_row_and_not_the_end(toys: Path, tmp_path: Path, inline: Executor) -> None:
+    found = run_matrix("m", planned(tmp_path, CHEAP.replace("toy-world:32x6", "folder:nowhere")), inline, Demand())
+    assert {o.outcome for o in found} == {"missing-input"} and "nowhere" in found[0].reason
 
 
+def test_an_ablation_is_a_matrix_of_its_variants(toys: Path) -> None:
+    cells = ablation_cells(RunSpec("toy", "toy-world"), None)
+    assert [cell.row for cell in cells] == ["toy", "toy+no-gan"]
+    with pytest.raises(UsageError, match="no variants"):
+        ablation_cells(RunSpec("copy-source", "toy-world"), None)
+
+
+@pytest.mark.slow
 def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_scores(toys: Path, tmp_path: Path) -> None:
     file = write(tmp_path / "m.toml", FILE.replace("[0, 1]", "[0]").replace('"copy-source"', ""))
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(toys), *sys.path[:1], str(Path.cwd())])}
