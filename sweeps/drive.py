@@ -50,14 +50,21 @@ class Sweep:
     Args:
         studies: one a method; each gets the whole budget of the request.
         at_once: trials that run at the same time.
+        poll_s: between two looks at what running trials say.
     """
 
     def __init__(
-        self, request: SweepRequest, studies: Sequence[SweepStudy], trials: Trials, executor: Executor, at_once: int
+        self,
+        request: SweepRequest,
+        studies: Sequence[SweepStudy],
+        trials: Trials,
+        executor: Executor,
+        at_once: int,
+        poll_s: float = 1.0,
     ) -> None:
         self.request, self.trials, self.executor = request, trials, executor
         self.methods = [_Method(study) for study in studies]
-        self.at_once = at_once
+        self.at_once, self._poll_s = at_once, poll_s
         self._stopped: dict[str, str] = {}
         self._over: list[Outcome] = []
 
@@ -72,7 +79,7 @@ class Sweep:
             self._hand_out()
             if not any(method.flying for method in self.methods):
                 return
-            self._over += self.executor.wait(1.0)
+            self._over += self.executor.wait(self._poll_s)
             self._watch()
             if self._over and (not self.request.deterministic or not self.executor.busy):
                 for outcome in sorted(self._over, key=lambda o: o.task.id):

@@ -36,7 +36,7 @@ DUPLICATE, READY, ABOUT = "duplicate_of", "ready", "about"
 #: Seconds between attempts to reach the database; about two minutes in all.
 WAITS = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 #: Draws in a row that were all there before, after which the space counts as exhausted.
-_DRAWS = 200
+_DRAWS = 50
 _WARM_UP_LOOKS, _FACTOR = 2, 3
 
 

@@ -88,7 +88,7 @@ def score_validation(
         each: called with a clip's id and its value of the first metric as soon as it is known.
 
     Returns:
-        Metric id -> value.
+        Metric, as it was named -> value.
 
     Raises:
         GenerationError: a metric has no value (with its reason), or the method gives wrong frames.
@@ -111,7 +111,7 @@ def score_validation(
         each(pair.id, _value(scores([pair], specs[:1]), specs[0]))
     generate(method, view, PROTOCOL, pairs, mode, frames, rendering, progress)
     table = scores(pairs, specs)
-    values = {spec.id: _value(table, spec) for spec in specs}
+    values = {name: _value(table, spec) for name, spec in zip(metrics, specs, strict=True)}
     shutil.rmtree(frames, ignore_errors=True)
     return values
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from conftest import BEST, SPACE, Instant, Planted, sweep
+from planted import BEST, SPACE, Instant, Planted, sweep
 
 from datasets.errors import MissingInputError, UsageError
 from sweeps.drive import Sweep
@@ -108,7 +108,7 @@ def test_a_small_space_is_tried_once_and_then_exhausted(request_of: Make, url: s
     with Instant() as executor:
         from bench.progress import Progress
 
-        Sweep(request_of(), [study], trials, executor, 1).run(Progress())
+        Sweep(request_of(), [study], trials, executor, 1, 0.0).run(Progress())
     assert sorted(points(trials)) == [(1e-3,), (1e-2,), (1e-1,)] and len(study.finished()) == 3
     assert any(DUPLICATE in t.user_attrs for t in study.study.get_trials())
 
@@ -140,7 +140,7 @@ def test_a_value_that_is_not_finite_is_a_failed_trial_that_counts(request_of: Ma
 
 def test_successive_halving_stops_what_does_worse(request_of: Make, url: str) -> None:
     trials = Planted(count=8)
-    (study,) = sweep(request_of(budget=Budget(trials=20), pruner="auto"), url, trials, Instant(delay=60))
+    (study,) = sweep(request_of(budget=Budget(trials=20), pruner="auto"), url, trials, Instant(delay=3))
     states = [t.state.name for t in study.finished()]
     assert states.count("PRUNED") >= 5 and "COMPLETE" in states and len(states) == 20
     assert set(trials.stopped.values()) == {"pruned"} and error_of(study) < 0.15
@@ -151,7 +151,7 @@ def test_several_objectives_have_a_front_and_constraints_are_kept(request_of: Ma
     request = request_of(objectives=objectives, constraints={"cost.memory": 5e8}, budget=Budget(trials=15))
     (study,) = sweep(request, url, Planted())
     found = summarise(request, [study])["methods"][0]
-    front = [t for t in found["trials"] if t["number"] in found["pareto"]]
+    front = [found["trials"][number - 1] for number in found["pareto"]]
     assert len(front) > 1 and found["best"] is None and all(t["values"]["share"] <= 0.5 for t in front)
     assert [t["objectives"][0] for t in front] == sorted(t["objectives"][0] for t in front)
     assert [t["objectives"][1] for t in front] == sorted((t["objectives"][1] for t in front), reverse=True)
