@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 460, 220
-LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 30
+LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 36
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def parallel(trials: Sequence[tuple[Sequence[Any], bool]], scales: Sequence[Scal
         x, (low, high) = LEFT + i * step, scale.ends
         anchor = "start" if i == 0 else "end" if i == len(scales) - 1 else "middle"
         parts.append(Markup('<line class="rule" x1="{0:.1f}" x2="{0:.1f}" y1="{1}" y2="{2}"/>').format(x, TOP, bottom))
-        for text, y in ((high, TOP - 3), (low, bottom + 11), (scale.title, bottom + 23)):
+        for text, y in ((high, TOP - 3), (low, bottom + 11), (scale.title, bottom + 23 + 10 * (i % 2))):
             parts.append(_text(x, y, text[-22:], anchor))
     for values, best in sorted(trials, key=lambda t: t[1]):
         points = " ".join(
