@@ -10,10 +10,9 @@ from typing import Any
 
 from bench.executors.base import Task
 from bench.spec import RunSpec
+from bench.tracking import GROUP
 from datasets.files import read_json, write_json
 
-#: Variable that names the W&B group of a run: the matrix or the sweep that it belongs to.
-GROUP = "BENCH_GROUP"
 
 
 def spec_to_json(spec: RunSpec) -> dict[str, Any]:
