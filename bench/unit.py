@@ -14,7 +14,6 @@ from bench.tracking import GROUP
 from datasets.files import read_json, write_json
 
 
-
 def spec_to_json(spec: RunSpec) -> dict[str, Any]:
     """Everything that was asked for, as plain JSON values."""
     checkpoint = str(Path(spec.checkpoint).absolute()) if spec.checkpoint else None

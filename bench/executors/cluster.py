@@ -65,7 +65,11 @@ class RayExecutor(Executor):
         self.cpus, self.gpus = (sum(size[i] for size in self._sizes) for i in (0, 1))
         self._used = 0
         self._run = self._ray.remote(attempt)
-        _check_machines(self._ray, machines, store)
+        try:
+            _check_machines(self._ray, machines, store)
+        except BaseException:
+            self._ray.shutdown()
+            raise
 
     def check(self, task: Task) -> None:
         """Raise UsageError where no single machine is large enough (Ray itself would wait for ever)."""

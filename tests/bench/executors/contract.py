@@ -173,7 +173,7 @@ class ExecutorContract:
     def test_a_killed_driver_takes_its_units_along(self, work: Path) -> None:
         driver = subprocess.Popen([sys.executable, "-c", self.driver_code, str(work)])
         try:
-            until(lambda: len(self.starts(work, "a") + self.starts(work, "b")) == 4)
+            until(lambda: len(self.starts(work, "a") + self.starts(work, "b")) == 4, 240)
         finally:
             driver.kill()
             driver.wait()

@@ -90,12 +90,11 @@ def test_a_machine_that_does_not_see_the_store_or_has_other_code_is_named(
     monkeypatch.setattr(module, "versions", lambda: {"code of the suite": "other"})
     with pytest.raises(MissingInputError, match="has another code of the suite"):
         module.RayExecutor(cluster.address, tmp_path)
-    ray.shutdown()
+    assert not ray.is_initialized()
     monkeypatch.undo()
     monkeypatch.setattr(module, "write_text", lambda path, text: None)
     with pytest.raises(MissingInputError, match="does not see"):
         module.RayExecutor(cluster.address, tmp_path)
-    ray.shutdown()
 
 
 def test_no_cluster_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
