@@ -17,6 +17,7 @@ from planted import Planted, planted, sweep
 
 from sweeps.request import Budget, SweepRequest
 
+pytestmark = pytest.mark.slow
 pytest.importorskip("psycopg")
 
 

@@ -64,6 +64,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     registry.entries.cache_clear()
 
 
+@pytest.mark.slow
 def test_a_trial_never_opens_the_test_split(
     site: Path, tmp_path: Path, request_of: Callable[..., SweepRequest], url: str
 ) -> None:

@@ -144,7 +144,7 @@ class ExecutorContract:
         outcome = self.finish(executor)["t"]
         assert (outcome.kind, outcome.attempts) == ("timeout", 1) and "3 s" in outcome.reason
         assert len(self.starts(work, "t")) == 2
-        until(lambda: not any(alive(pid) for pid in self.starts(work, "t")), 5)
+        until(lambda: not any(alive(pid) for pid in self.starts(work, "t")), 30)
 
     def test_a_cancelled_task_is_gone_with_all_it_started(self, executor: Executor, work: Path) -> None:
         for name in ("t", "u"):
@@ -153,7 +153,7 @@ class ExecutorContract:
         executor.cancel("t")
         found = self.finish(executor)
         assert found["t"].kind == "cancelled" and found["u"].kind == "done"
-        until(lambda: not any(alive(pid) for pid in self.starts(work, "t")), 5)
+        until(lambda: not any(alive(pid) for pid in self.starts(work, "t")), 30)
 
     def test_what_is_killed_every_time_is_given_up(self, executor: Executor, work: Path) -> None:
         executor.submit(self.task(work, "t", how="memory", retries=1))

@@ -50,11 +50,12 @@ class TestRay(ExecutorContract):
     )
     long = 2000
 
-    @pytest.fixture
-    def executor(self, cluster: Any, tmp_path: Path) -> Iterator[Executor]:
+    @pytest.fixture(scope="class")
+    def executor(self, cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
+        """One for all tests: joining a cluster takes seconds."""
         from bench.executors.cluster import RayExecutor
 
-        made = RayExecutor(cluster.address, tmp_path)
+        made = RayExecutor(cluster.address, tmp_path_factory.mktemp("store"))
         yield made
         made.close()
 
@@ -64,11 +65,17 @@ class TestRay(ExecutorContract):
     def test_a_killed_driver_takes_its_units_along(self, cluster: Any, work: Path) -> None:  # type: ignore[override]
         super().test_a_killed_driver_takes_its_units_along(work)
 
+    def test_closing_leaves_nothing_behind(self, executor: Executor, work: Path) -> None:
+        executor.submit(self.task(work, "t", self.long, "stubborn"))
+        self.started(executor, work, "t", 2)
+        Executor.close(executor)  # without leaving the cluster
+        until(lambda: not any(alive(pid) for pid in self.starts(work, "t")), 30)
+
     def test_a_lost_node_moves_its_task_to_the_other(self, cluster: Any, executor: Executor, work: Path) -> None:
         extra = cluster.add_node(num_cpus=1)
         cluster.wait_for_nodes()
+        executor.cpus = 3  # type: ignore[attr-defined]
         for name in ("t", "u", "v"):
-            executor.cpus = 3  # type: ignore[attr-defined]
             executor.submit(self.task(work, name, 200))
         for name in ("t", "u", "v"):
             self.started(executor, work, name)
