@@ -120,6 +120,7 @@ def attempt(command: list[str], python: str, environment: dict[str, str]) -> tup
         What the supervisor said, and this machine's name.
     """
     own = [sys.executable if word == python else word for word in command]
+    own.insert(own.index("--log"), "--detach")  # Ray kills a worker's children before they could end their own
     process = subprocess.Popen(
         own, env={**os.environ, **environment}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
     )

@@ -34,8 +34,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=Path())
     parser.add_argument("--timeout", type=float, default=0.0)
     parser.add_argument("--grace", type=float, default=float(os.environ.get("BENCH_GRACE_S", GRACE_S)))
+    parser.add_argument("--detach", action="store_true", help="be no child of whoever started it")
     parser.add_argument("command", nargs="+")
     asked = parser.parse_args(argv)
+    if asked.detach:
+        if os.fork():
+            os._exit(0)
+        os.setsid()
     stop = {"asked": False}
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.update(asked=True))

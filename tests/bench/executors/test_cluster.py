@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,13 @@ def cluster() -> Iterator[Any]:
     made.shutdown()
 
 
-def parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+def worker_of(task: str) -> int:
+    """The Ray worker that runs a task: Ray names its process after it."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if path.read_bytes().split(b"\0")[0].split(b" ")[0] == f"ray::{task}".encode():
+                return int(path.parent.name)
+    raise AssertionError(f"no worker runs {task}")
 
 
 class TestRay(ExecutorContract):
@@ -60,7 +66,7 @@ class TestRay(ExecutorContract):
         made.close()
 
     def kill_worker(self, unit: int) -> None:
-        os.kill(parent(parent(unit)), signal.SIGKILL)
+        os.kill(worker_of("t"), signal.SIGKILL)
 
     def test_a_killed_driver_takes_its_units_along(self, cluster: Any, work: Path) -> None:  # type: ignore[override]
         super().test_a_killed_driver_takes_its_units_along(work)
