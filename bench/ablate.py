@@ -1,4 +1,4 @@
-"""An ablation: the full method and its variants as runs of their own, one after the other."""
+"""An ablation is a matrix: the full method and its variants, each arm a run of its own, all started alike."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench import registry
-from bench.board import complete_sanity_rows, refresh_report
 from bench.config import preset_overrides, variant_overrides
-from bench.outcome import terminable
-from bench.progress import Progress
-from bench.run import execute
-from bench.spec import RunSpec, resolve
-from bench.store import RunFolder
-from datasets.errors import GenerationError, SuiteError, TrainingError, UsageError
+from bench.matrix.file import Cell
+from bench.spec import RunSpec
+from datasets.errors import UsageError
 
 if TYPE_CHECKING:
     from methods.base import MethodSpec
@@ -37,34 +33,16 @@ def variants_of(spec: RunSpec, asked: Sequence[str] | None) -> list[str]:
     return wanted
 
 
-def ablate(spec: RunSpec, asked: Sequence[str] | None = None) -> list[RunFolder]:
-    """Run the full method and its variants, then the sanity rows, and refresh the report.
+def ablation_cells(spec: RunSpec, asked: Sequence[str] | None = None) -> list[Cell]:
+    """The arms as cells of a matrix.
 
     All arms start alike: where the preset starts from a shipped checkpoint, the full method is trained anew as well.
-    A variant that diverges or fails is recorded and the next one runs; at the end the first such error is raised.
 
     Raises:
-        UsageError: see :func:`variants_of`. TrainingError, GenerationError: of the first variant that failed.
+        UsageError: see :func:`variants_of`.
     """
     method: MethodSpec = registry.get("methods", spec.method)
     presets = preset_overrides(method, spec.preset)
     scratch = {k: v for k, v in method.scratch.items() if presets.get(k, v) != v}
     spec = replace(spec, overrides=scratch | dict(spec.overrides))
-    folders, failed = [], None
-    runs = [resolve(replace(spec, variant=slug)) for slug in variants_of(spec, asked)]
-    with terminable(), Progress() as progress:
-        for run in runs:
-            try:
-                folders.append(execute(run, progress).folder)
-            except (TrainingError, GenerationError) as error:
-                failed = failed or _named(error, run.variant or "full")
-        complete_sanity_rows(runs[0], progress)
-        refresh_report(spec.runs)
-    if failed is not None:
-        raise failed
-    return folders
-
-
-def _named(error: SuiteError, variant: str) -> SuiteError:
-    error.message = f"variant {variant}: {error.message}"
-    return error
+    return [Cell(replace(spec, variant=slug)) for slug in variants_of(spec, asked)]

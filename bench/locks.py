@@ -1,4 +1,9 @@
-"""One lock per run folder: a file that names its holder (host, process, start time)."""
+"""One lock per run folder: a file that names its holder (host, process, start time).
+
+A holder that is an attempt of an executor's task says so. A later attempt of the same task takes the folder over even
+where the earlier one's machine cannot be asked, and the earlier one, should it still live, is fenced: its next write
+below the folder is refused.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +17,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from datasets.errors import StorageError, UsageError
-from datasets.files import storage_errors
+from datasets.errors import StorageError, SuiteError, UsageError
+from datasets.files import fenced, storage_errors
 
 NAME = ".lock"
+#: Variable that names an executor's task and the number of its attempt: ``task:3``.
+ATTEMPT = "BENCH_ATTEMPT"
 #: A lock file without a readable holder this long after its creation was left by a process that died while writing it.
 EMPTY_AFTER_S = 5.0
+
+
+class FencedError(SuiteError):
+    """A later attempt of the same work has taken the folder over (exit status 143: this one has to go)."""
+
+    status = 143
 
 
 @dataclass(frozen=True)
@@ -27,12 +40,19 @@ class Holder:
     Attributes:
         born: start of the process in clock ticks since boot (0 where unknown): process numbers are used again.
         since: when the lock was taken, UTC.
+        attempt: ``task:number`` of an executor ("" where nobody supervises it).
     """
 
     host: str
     pid: int
     born: int
     since: str
+    attempt: str = ""
+
+    def replaces(self, other: Holder) -> bool:
+        """Whether this is a later attempt of the other one's task."""
+        (task, _, number), (theirs, _, before) = self.attempt.rpartition(":"), other.attempt.rpartition(":")
+        return bool(task) and task == theirs and int(number) > int(before)
 
     @property
     def alive(self) -> bool:
@@ -78,9 +98,8 @@ def folder_lock(folder: Path) -> Iterator[None]:
             host is taken over.
         StorageError: the folder cannot be written.
     """
-    own = Holder(
-        socket.gethostname(), os.getpid(), _born(os.getpid()), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    )
+    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    own = Holder(socket.gethostname(), os.getpid(), _born(os.getpid()), since, os.environ.get(ATTEMPT, ""))
     try:
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -91,11 +110,20 @@ def folder_lock(folder: Path) -> Iterator[None]:
             f"cannot write {folder}: {error.strerror}", "choose a folder that you may write to"
         ) from error
     try:
-        yield
+        with fenced(folder, lambda: _check_held(folder, own)):
+            yield
     finally:
         if holder(folder) == own:
             with suppress(OSError):
                 (folder / NAME).unlink()
+
+
+def _check_held(folder: Path, own: Holder) -> None:
+    """Refuse to write into a folder that somebody else has taken over, even where they are already done with it."""
+    current = holder(folder)
+    if current != own:
+        who = f"taken over by {current}" if current is not None else "taken over, or its lock was removed"
+        raise FencedError(f"{folder} was {who}", "this process has written nothing since")
 
 
 @contextmanager
@@ -113,7 +141,7 @@ def _exclusive(folder: Path) -> Iterator[None]:
 def _take(folder: Path, own: Holder) -> None:
     path = folder / NAME
     if path.exists():
-        _refuse_if_held(folder)
+        _refuse_if_held(folder, own)
         path.unlink(missing_ok=True)
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
@@ -130,14 +158,14 @@ def _take(folder: Path, own: Holder) -> None:
         os.close(descriptor)
 
 
-def _refuse_if_held(folder: Path) -> None:
+def _refuse_if_held(folder: Path, own: Holder) -> None:
     current = holder(folder)
     if current is None:
         with suppress(FileNotFoundError):
             if time.time() - (folder / NAME).stat().st_mtime < EMPTY_AFTER_S:
                 raise UsageError(f"{folder} was taken by another process just now", "try again in a few seconds")
         return
-    if not current.alive:
+    if not current.alive or own.replaces(current):
         return
     if current.host != socket.gethostname():
         hint = f"if that process is gone, remove {folder / NAME}"

@@ -103,11 +103,12 @@ class Run:
         return method
 
 
-def resolve(spec: RunSpec, progress: Callable[[int, int, str], None] | None = None) -> Run:
+def resolve(spec: RunSpec, progress: Callable[[int, int, str], None] | None = None, test: bool = True) -> Run:
     """Validate everything that can be validated without work, and say what the run is and where it lies.
 
     Args:
         progress: told of the decoding of a data set whose splits depend on which of its videos can be used.
+        test: False leaves all protocols out, so that nothing of the test split is looked at (for tuning).
 
     Raises:
         UsageError: an unknown name (with the nearest), a wrong value or an unsuitable combination.
@@ -122,7 +123,7 @@ def resolve(spec: RunSpec, progress: Callable[[int, int, str], None] | None = No
     dataset = open_dataset(spec.dataset, spec.preset, spec.annotation_class)
     if progress is not None:
         dataset.prepare((), (), progress)
-    protocols, left_out = _resolve_protocols(method, mode, dataset, spec.protocols)
+    protocols, left_out = _resolve_protocols(method, mode, dataset, spec.protocols) if test else ({}, {})
     identity = training_identity(method, config, dataset, spec.seed, spec.precision, checkpoint)
     name = method.name + (f"+{variant}" if variant else "")
     leaf = f"{spec.preset}-s{spec.seed}-{identity.training[:8]}"

@@ -20,6 +20,8 @@ from datasets.files import safe_name, storage_errors
 
 LOG_NAME = "train.jsonl"
 PROJECT = "motion-transfer-bench"
+#: Variable that names the W&B group of a run: the matrix or the sweep that it belongs to.
+GROUP = "BENCH_GROUP"
 #: Beside ConnectionError, what W&B raises (from private modules) where its own process is gone.
 _GONE = frozenset({"HandleAbandonedError", "MailboxClosedError"})
 
@@ -233,6 +235,7 @@ class WandbTracker:
             project=PROJECT,
             id=identifier,
             name="/".join(self.folder.parts[-3:])[:120],
+            group=safe_name(os.environ[GROUP], 60) if os.environ.get(GROUP) else None,
             dir=str(self.folder),
             config=json.loads(json.dumps(dict(run), default=str)),
             mode=mode,

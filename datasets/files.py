@@ -16,7 +16,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,31 @@ def storage_errors(path: str | Path) -> Iterator[None]:
         raise
 
 
+# -- fences ------------------------------------------------------------------------------------------------------
+_fences: dict[Path, Callable[[], None]] = {}
+
+
+@contextmanager
+def fenced(folder: str | Path, check: Callable[[], None]) -> Iterator[None]:
+    """Within the block, every atomic write below ``folder`` first calls ``check``, which raises to refuse it."""
+    place = Path(folder).absolute()
+    before = _fences.get(place)
+    _fences[place] = check
+    try:
+        yield
+    finally:
+        if before is None:
+            _fences.pop(place, None)
+        else:
+            _fences[place] = before
+
+
+def _check_fences(path: Path) -> None:
+    for folder in path.absolute().parents if _fences else ():
+        if folder in _fences:
+            _fences[folder]()
+
+
 # -- atomic writes -----------------------------------------------------------------------------------------------
 def _sync(path: Path) -> None:
     """Flush a file or a folder to the disk (some file systems refuse this for folders: then the rename must do)."""
@@ -114,6 +139,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             _sync(temporary)
+            _check_fences(path)
             temporary.replace(path)
         except BaseException:
             _remove(temporary)

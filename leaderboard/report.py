@@ -27,6 +27,7 @@ from leaderboard.media import MediaFolder, find_trials, make_samples
 from leaderboard.runs import RunData, below, load_runs
 from leaderboard.sheet import contact_sheet
 from leaderboard.speed import short
+from leaderboard.sweep_page import sweep_views
 from leaderboard.tables import Board, Setting, group_runs, make_board
 
 if TYPE_CHECKING:
@@ -173,15 +174,18 @@ def _build(runs: Sequence[RunData], root: Path, folder: Path) -> None:
         board = make_board(setting, members, cards, read_clusters(root, setting))
         boards.append(_board_view(board, root, folder, media))
     run_views = [views.run_view(r, media) for r in runs]
+    sweeps = sweep_views(root)
     newest = max((r.finished for r in runs), default="")
     environment = _environment()
     shared = {"schema": SCHEMA, "newest": newest}
     _page(
         environment, folder / PAGE, "index.html", root="", **shared,
-        datasets=_by_dataset(boards), runs=run_views, cards=cards.values(),
+        datasets=_by_dataset(boards), runs=run_views, cards=cards.values(), sweeps=sweeps,
     )  # fmt: skip
     for view in run_views:
         _page(environment, folder / view.page, "run.html", root="../", **shared, view=view)
+    for sweep in sweeps:
+        _page(environment, folder / sweep.page, "sweep.html", root="../", **shared, view=sweep)
     index = {
         "schema": SCHEMA, "newest": newest,
         "boards": [{"id": v.id, **v.board.setting._asdict(), "csv": v.files.csv} for v in boards],

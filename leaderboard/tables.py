@@ -84,6 +84,11 @@ class Row:
         return bool(self.runs[0].card("sanity"))
 
     @property
+    def tuned(self) -> str:
+        """On what budget a sweep found its settings ("" = no sweep did)."""
+        return next((str(r.section("tuned").get("budget") or "") for r in self.runs if r.section("tuned")), "")
+
+    @property
     def badge(self) -> str:
         """Who vouches for the numbers of predictions from elsewhere: the weakest of its runs; "" = a run of ours."""
         order = ("self-reported", "rescored", "rerun")
@@ -305,6 +310,8 @@ def standing(row: Row, setting: Setting) -> str:
     covered = row.coverage(setting)
     if covered < 1:
         return f"{covered:.2%} of the frames were delivered: not ranked"
+    if row.overrides and row.tuned:
+        return f"tuned on val, {row.tuned}: not ranked beside published settings"
     if row.overrides:
         return "changed by hand: not ranked"
     if setting.annotation_class != "detected":

@@ -14,6 +14,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "export": ("bench.cli.export", "write a protocol's pairs as plain files, for any program"),
     "import": ("bench.cli.import_predictions", "score a program's predictions as a row of the boards"),
     "ablate": ("bench.cli.ablate", "run a method's variants and tabulate them"),
+    "sweep": ("sweeps.cli", "tune methods on the validation split, each on the same budget"),
+    "matrix": ("bench.cli.matrix", "methods x variants x data sets x seeds x presets, in one go"),
     "cite": ("bench.cli.cite", "BibTeX, protocol paragraph and LaTeX table of a run or a board"),
     "submit": ("bench.cli.submit", "pack a row for others, verify what others submitted"),
     "report": ("bench.cli.report", "write the static HTML report"),

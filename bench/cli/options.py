@@ -33,6 +33,15 @@ Annotations = Annotated[
     typer.Option("--annotations", help="What methods see: exact, detected (by a network) or noisy-1..3."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved run and stop.")]
+ExecutorName = Annotated[
+    str, typer.Option("--executor", help="local (processes of this machine) | ray (a cluster; extra cluster).")
+]
+Workers = Annotated[int, typer.Option("--workers", min=0, help="Runs at once on local; 0: as many as fit.")]
+Cpus = Annotated[int | None, typer.Option("--cpus", min=1, help="Cores (and threads) of each run.")]
+Gpus = Annotated[
+    int | None, typer.Option("--gpus", min=0, help="GPUs of each run; with several, its training runs by torchrun.")
+]
+Address = Annotated[str, typer.Option("--address", help="Of the Ray cluster; auto: the one that this machine is in.")]
 NoResume = Annotated[bool, typer.Option("--no-resume", help="Move the old folder aside and start anew.")]
 
 

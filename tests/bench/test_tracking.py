@@ -166,6 +166,13 @@ def test_offline_opens_no_connection_and_writes_only_into_the_run(tmp_path: Path
     assert not [p for p in (tmp_path / "home").rglob("*") if p.is_file()]
 
 
+def test_a_matrix_or_a_sweep_is_a_group(tmp_path: Path) -> None:
+    pytest.importorskip("wandb")
+    assert run_wandb(tmp_path / "run", "normal", BENCH_GROUP="papers-of-2022").returncode == 0
+    (stored,) = (tmp_path / "run" / "wandb").glob("offline-run-*/*.wandb")
+    assert b"papers-of-2022" in stored.read_bytes()
+
+
 @pytest.mark.parametrize("how", ["kill", "kill-at-the-end"])
 def test_a_killed_wandb_changes_nothing_but_one_warning(tmp_path: Path, how: str) -> None:
     pytest.importorskip("wandb")

@@ -120,6 +120,7 @@ def test_the_second_of_two_runs_names_the_first(toys: Path, tmp_path: Path, caps
     assert main([*args]) == 0
 
 
+@pytest.mark.slow
 def test_ablate_runs_the_full_method_and_its_variants(
     toys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

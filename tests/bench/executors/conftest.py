@@ -1,0 +1,8 @@
+"""The contract is shared by the tests of all executors."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # contract.py
