@@ -157,7 +157,7 @@ def _no_package() -> MissingInputError:
 
 
 class FacePoints:
-    """Five points of the largest face by facenet-pytorch's MTCNN (Zhang et al. 2016), whose weights are in the package."""
+    """Five points of the largest face by facenet-pytorch's MTCNN (Zhang et al. 2016; weights are in the package)."""
 
     smallest = 20
 

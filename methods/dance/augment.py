@@ -59,7 +59,7 @@ def stretch_matrix(anchor: Tensor, factors: Tensor) -> Tensor:
 
 
 def stretch(labels: Tensor, factors: Tensor) -> Tensor:
-    """Squeeze and stretch: (B, H, W) labels, (B, 2) factors in x and y; the person's feet stay where they are (ours)."""
+    """Squeeze and stretch: (B, H, W) labels, (B, 2) factors in x and y; the person's feet stay in place (ours)."""
     return warp_labels(labels, stretch_matrix(anchor_of(labels), factors))
 
 

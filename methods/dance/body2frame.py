@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -31,7 +33,7 @@ class Body2Frame(nn.Module):
         self.first_width = widths[0]
         self.project = nn.Linear(config.appearance_width, widths[0] * START * START)
         self.head = SpadeBlock(widths[0], widths[0], labels, c)
-        self.blocks = nn.ModuleList(SpadeBlock(a, b, labels, c) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.blocks = nn.ModuleList(SpadeBlock(a, b, labels, c) for a, b in pairwise(widths))
         self.image = nn.Conv2d(widths[-1], 3, 3, padding=1)
         self.mask = nn.Conv2d(widths[-1], 1, 3, padding=1)
 

@@ -107,6 +107,7 @@ class SpadeConfig(Group):
     max_width: Count = Field(default=1024, description="channels of the 4 x 4 tensor (paper)")
     ups: int = Field(default=7, ge=1, le=8, description="doublings (paper)")
     hidden: Count = Field(default=128, description="channels inside a SPADE layer (SPADE)")
+    kernel: Literal[1, 3] = Field(default=3, description="side of the convolution that makes gamma and beta (SPADE)")
     norm: Norm = Field(default="batch", description="normalisation under SPADE (SPADE)")
     spectral: bool = Field(default=True, description="spectral norm of the generator (SPADE)")
     base: Literal["none", "colours"] = Field(
@@ -154,7 +155,8 @@ class RefinementConfig(Group):
     variation: Weight = Field(default=1e-4, description="total variation of the mask (ours: no weight is given)")
     adversarial: Weight = Field(default=0.5, description="LSGAN (ours: no weight is given)")
     lr: Rate = Field(default=1e-4, description="Adam (App. C)")
-    batch: Count = Field(default=256, description="faces in a step (App. C)")
+    batch: Count = Field(default=256, description="photos in a step (App. C)")
+    frames: Count = Field(default=1, description="faces made of each photo in a step (paper: 1)")
     steps: int = Field(default=2_960, ge=0, description="40 epochs of 19,000 pairs (App. C)")
 
 

@@ -124,7 +124,7 @@ def draw_pose(keypoints: Tensor, size: tuple[int, int], config: PoseConfig) -> T
 
 
 def read_iuv(iuv: Tensor, config: PoseConfig) -> Tensor:
-    """P^D as three channels (section 3.1): (B, H, W, 3) uint8 part, U, V -> (B, 3, H, W) in [0, 1]; zeros where none."""
+    """P^D as three channels (section 3.1): (B, H, W, 3) uint8 part, U, V -> (B, 3, H, W) in [0, 1], else zeros."""
     maps = iuv.movedim(-1, 1).float() / iuv.new_tensor([IUV_PARTS, 255, 255]).float().view(1, 3, 1, 1)
     if config.iuv == "none":
         return torch.zeros_like(maps)

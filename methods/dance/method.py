@@ -76,7 +76,9 @@ class Dance(Method):
             self._stage("body2frame", s, SequenceItem(s.frames, s.stride, source="random")),
         ]
         if c.refinement.enabled:
-            made.append(self._stage("refinement", c.refinement, SequenceItem(1, source="random")))
+            made.append(
+                self._stage("refinement", c.refinement, SequenceItem(c.refinement.frames, s.stride, source="random"))
+            )
         made = [stage for stage in made if stage.steps]
         return (*made[:-1], *(replace(stage, validate=True) for stage in made[-1:]))
 
@@ -111,7 +113,7 @@ class Dance(Method):
         return files | ({"init": start} if start else {})
 
     def fixed(self) -> Fixed:
-        """Encoders, perceptual loss and finder on the networks' device, made on first use without touching random state."""
+        """Encoders, perceptual loss and finder on the networks' device, made on first use; random state stays."""
         if self._fixed is None:
             with torch.random.fork_rng(devices=[]):
                 finder = FacePoints() if self.config.refinement.align == "mtcnn" else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.dance.config import POSE_CHANNELS, BodyConfig
@@ -14,7 +13,7 @@ from methods.layers.labels import IUV_PARTS, one_hot
 
 #: Bins of U and of V in which the photo's labels are counted for ``residual``.
 _BINS = 4
-#: Mirror image of each DensePose part, and the part on the other side of the same limb: where a label is looked for next.
+#: Mirror image of each DensePose part, and the other side of the same limb: where a label is looked for next.
 _MIRROR = (0, 1, 2, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21, 24, 23)
 _BEHIND = (0, 2, 1, 3, 4, 5, 6, 9, 10, 7, 8, 13, 14, 11, 12, 17, 18, 15, 16, 21, 22, 19, 20, 24, 23)
 
@@ -43,7 +42,7 @@ class ResnetBlock(nn.Module):
 
 
 class Pose2Body(nn.Module):
-    """Encoder with batch normalisation, residual blocks, decoder of transposed convolutions with instance normalisation.
+    """Encoder with batch normalisation, residual blocks, decoder with instance normalisation.
 
     Args:
         classes: labels of the maps (22).
@@ -105,11 +104,12 @@ def suggested(labels: Tensor, iuv: Tensor, driving: Tensor, classes: int) -> Ten
     Returns:
         (B, classes, h, w) in [0, 1]; background where the driving map has no part.
     """
-    member = F.one_hot(labels.flatten(1).long(), classes).float()
-    member[..., 0] = 0
     cells = _BINS * _BINS
-    cell = F.one_hot(_cell_of(iuv).flatten(1), (IUV_PARTS + 1) * cells).float()
-    counts = (cell.mT @ member).unflatten(1, (IUV_PARTS + 1, cells))
+    shape = (len(labels), IUV_PARTS + 1, cells, classes)
+    index = _cell_of(iuv).flatten(1) * classes + labels.flatten(1).long()
+    counts = torch.zeros(len(labels), shape[1] * cells * classes, device=labels.device)
+    counts = counts.scatter_add(1, index, torch.ones_like(index, dtype=torch.float32)).view(shape)
+    counts[..., 0] = 0
     part = counts.sum(2)
     for other in (_MIRROR, _BEHIND, tuple(_MIRROR[i] for i in _BEHIND)):
         empty = part.sum(-1, keepdim=True) == 0

@@ -26,7 +26,7 @@ class Spade(nn.Module):
         super().__init__()
         self.norm = plain_norm(config.norm, channels)
         self.shared = nn.Sequential(nn.Conv2d(labels, config.hidden, 3, padding=1), nn.ReLU())
-        self.affine = nn.Conv2d(config.hidden, 2 * channels, 3, padding=1)
+        self.affine = nn.Conv2d(config.hidden, 2 * channels, config.kernel, padding=config.kernel // 2)
 
     def forward(self, x: Tensor, body: Tensor) -> Tensor:
         """(B, C, h, w), (B, labels, H, W) -> (B, C, h, w)."""

@@ -49,7 +49,7 @@ def appearance(config: DanceConfig, encoders: Encoders, photo: Annotated) -> Ten
 
 
 def target_face(config: DanceConfig, fixed: Fixed, photo: Annotated) -> tuple[Tensor, Tensor]:
-    """c_I: the photo's aligned face (B, 3, S, S), S of the encoders; and whether one was found. Else its face and hair."""
+    """c_I: the photo's aligned face (B, 3, S, S), and whether there is one; else its face and hair."""
     faces = find_faces(config, photo.rgb, photo.labels, photo.keypoints, fixed.finder)
     size = config.encoders.size
     crops = faces.crop(photo.rgb, size)
@@ -88,7 +88,7 @@ class Steps:
         """Add the terms against the stage's discriminator; update the network, then the discriminator."""
         settings = getattr(self.config, stage)
         kind: Any = "hinge" if stage == "body2frame" else "lsgan"
-        judge: Any = self.nets[f"{stage}_judge"] if f"{stage}_judge" in self.nets else None
+        judge: Any = dict(self.nets.items()).get(f"{stage}_judge")
         if judge is not None:
             scales = len(judge.scales)  # the paper sums over its discriminators
             answers = judge(torch.cat([condition, made], 1))
@@ -148,7 +148,7 @@ class Steps:
 
     def body2frame(self, batch: Mapping[str, Tensor], update: Update) -> Terms:
         """Eq. 13 to 17 on the person alone, and the face loss."""
-        c, s = self.config, self.config.body2frame
+        s = self.config.body2frame
         photo, frames, count = self._sequence(batch)
         image, mask, condition, person = self._render(photo, frames, count)
         made, real = image * person, frames.rgb * person
@@ -173,7 +173,7 @@ class Steps:
 
     # -- Face Refinement -----------------------------------------------------------------------------------------
     def refinement(self, batch: Mapping[str, Tensor], update: Update) -> Terms:
-        """Eq. 18, 19 on faces that the frozen Body2Frame makes under the true maps; without a face nothing is learned."""
+        """Eq. 18, 19 on faces that the frozen Body2Frame makes under the true maps; frames without one do not count."""
         c, r, net = self.config, self.config.refinement, self.nets["refinement"]
         photo, frames, count = self._sequence(batch)
         with torch.no_grad():
