@@ -11,12 +11,12 @@ from torch import Tensor
 
 from datasets.errors import UsageError
 from methods.base import Driving
-from methods.dance.body2frame import compose
+from methods.dance.body2frame import base_image, compose
 from methods.dance.config import DanceConfig
-from methods.dance.crops import colour_table
-from methods.dance.inputs import View, pose_input, read_annotated
+from methods.dance.inputs import Annotated, View, pose_input, read_annotated, seen_iuv
 from methods.dance.labels import face_labels, map_of
-from methods.dance.pose2body import finished, suggested
+from methods.dance.pose2body import finished
+from methods.dance.surface import suggested
 from methods.dance.training import Fixed, appearance, find_faces, target_face
 from methods.layers.background import background_of
 
@@ -27,17 +27,15 @@ class SourceState:
 
     Attributes:
         view: the networks' frame in the whole one.
-        labels, iuv: (1, H, W) and (1, H, W, 3) of the photo in the networks' frame. body: (1, C, H, W) its map.
-        start: (1, width, 4, 4), made once for a person (section 3.2). colours: (1, C, 3), or None.
+        photo: in the networks' frame. body: (1, C, H, W) its map.
+        start: (1, width, 4, 4), made once for a person (section 3.2).
         embedding: (1, width) of the face. background: (1, 3, height, width) the photo's scene in [0, 1].
     """
 
     view: View
-    labels: Tensor
-    iuv: Tensor
+    photo: Annotated
     body: Tensor
     start: Tensor
-    colours: Tensor | None
     embedding: Tensor
     background: Tensor
 
@@ -53,13 +51,10 @@ def encode_source(
         background = source["background"][:1].movedim(-1, 1).float() / 255
     else:
         background = background_of(rgb, (source["parsing20"][:1] > 0)[:, None].float())
-    colours = None
-    if config.body2frame.base == "colours":
-        colours = colour_table(photo.rgb, photo.labels, config.classes)
     embedding = fixed.encoders.embed_face(target_face(config, fixed, photo)[0])
     start = nets["body2frame"].start(appearance(config, fixed.encoders, photo))
     body = map_of(photo.labels, config.classes)
-    return SourceState(view, photo.labels, photo.iuv, body, start, colours, embedding, background)
+    return SourceState(view, photo, body, start, embedding, background)
 
 
 class Chain:
@@ -76,20 +71,21 @@ class Chain:
         """Eq. 3: the target's map P^M under driving annotations in the networks' frame, (n, C, H, W)."""
         c, state = self.config, self.state
         pose = pose_input(points, iuv, state.view.size, c.pose)
-        prior = None
-        if c.pose2body.residual and c.pose.iuv != "none":
-            n = len(iuv)
-            prior = suggested(state.labels.expand(n, -1, -1), state.iuv.expand(n, -1, -1, -1), iuv, c.classes)
+        photo = state.photo.expanded(len(iuv))
+        prior = suggested(photo.labels, photo.iuv, iuv, c.classes) if c.pose2body.residual else None
         logits = self.nets["pose2body"](state.body.expand(len(pose), -1, -1, -1), pose, prior)
         return finished(logits, c.pose2body.output)
 
-    def frame(self, body: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Eq. 6: image z (n, 3, H, W) and blending mask m (n, 1, H, W) of a map."""
+    def frame(self, body: Tensor, points: Tensor, iuv: Tensor) -> tuple[Tensor, Tensor]:
+        """Eq. 6: image z (n, 3, H, W) and blending mask m (n, 1, H, W) of a map.
+
+        Key points tell where the face's labels are; the IUV map is read where the image has a base on the surface.
+        """
         state, n = self.state, len(body)
         face = face_labels(points, state.view.size, self.config.pose.face_threshold)
         start = state.start.to(next(self.nets["body2frame"].parameters()).dtype).expand(n, -1, -1, -1)
-        colours = state.colours.expand(n, -1, -1) if state.colours is not None else None
-        image, mask = self.nets["body2frame"](start, body, face, colours)
+        base = base_image(self.config.body2frame, state.photo.expanded(n), body, iuv)
+        image, mask = self.nets["body2frame"](start, body, face, base)
         return image, mask * state.view.window(mask)
 
     def refine(self, frames: Tensor, body: Tensor, points: Tensor) -> Tensor:
@@ -106,9 +102,10 @@ class Chain:
     def __call__(self, part: Mapping[str, Tensor]) -> Tensor:
         """Whole frames of a chunk, (n, 3, height, width) in [0, 1], over its ``scene`` or the photo's background."""
         view = self.state.view
-        points, iuv = view.enter_points(part["keypoints"]), view.enter_labels(part["iuv"])
+        points = view.enter_points(part["keypoints"])
+        iuv = seen_iuv(view.enter_labels(part["iuv"]), self.config.pose)
         body = self.body(points, iuv)
-        image, mask = self.frame(body, points)
+        image, mask = self.frame(body, points, iuv)
         scene = part.get("scene", self.state.background)
         behind = view.enter(scene.float())
         made = self.refine(compose(image, mask, behind), body, points)

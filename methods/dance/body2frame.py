@@ -8,15 +8,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.dance.config import DanceConfig
+from methods.dance.config import DanceConfig, SpadeConfig
+from methods.dance.crops import colour_table
+from methods.dance.inputs import Annotated
 from methods.dance.labels import person_of, rendering_classes, without_hands
 from methods.dance.spade import SpadeBlock
+from methods.dance.surface import surface_colours
 from methods.layers.discriminators import SLOPE
 
 #: Side of the tensor that the fully connected layer makes (section 3.2).
 START = 4
 #: Colours are kept so far from 0 and 1 where the image is made a change of them.
 _EDGE = 0.02
+#: Log-odds of the blending mask that a map begins with in that case.
+_CERTAIN = 3.0
 
 
 class Body2Frame(nn.Module):
@@ -28,7 +33,7 @@ class Body2Frame(nn.Module):
     def __init__(self, config: DanceConfig) -> None:
         super().__init__()
         self.settings = c = config.body2frame
-        labels = rendering_classes(config.classes, c.hands)
+        labels = rendering_classes(config.classes, c.hands) + (3 if c.base == "surface" else 0)
         widths = [min(c.max_width, c.width * 2**i) for i in range(c.ups, -1, -1)]
         self.first_width = widths[0]
         self.project = nn.Linear(config.appearance_width, widths[0] * START * START)
@@ -36,20 +41,21 @@ class Body2Frame(nn.Module):
         self.blocks = nn.ModuleList(SpadeBlock(a, b, labels, c) for a, b in pairwise(widths))
         self.image = nn.Conv2d(widths[-1], 3, 3, padding=1)
         self.mask = nn.Conv2d(widths[-1], 1, 3, padding=1)
+        if c.base != "none":  # so that it begins with the base
+            for head in (self.image, self.mask):
+                nn.init.normal_(head.weight, 0.0, 1e-3)
 
     def start(self, appearance: Tensor) -> Tensor:
         """e_z (B, width) -> (B, C, 4, 4); constant for a person, so it is made once (section 3.2)."""
         projected: Tensor = self.project(appearance.to(self.project.weight.dtype))
         return projected.view(-1, self.first_width, START, START)
 
-    def forward(
-        self, start: Tensor, body: Tensor, face: Tensor, colours: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, start: Tensor, body: Tensor, face: Tensor, base: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Image z and mask m of eq. 6.
 
         Args:
             start: (B, C, 4, 4) of :meth:`start`. body: (B, 20 or 22, H, W) map. face: (B, 5, H, W) face labels.
-            colours: (B, classes, 3) of the photo's labels, where the image is made a change of them.
+            base: (B, 3, H, W) in [0, 1] that the image is made a change of; see :func:`base_image`.
 
         Returns:
             (B, 3, H, W) and (B, 1, H, W), both in [0, 1], float32.
@@ -57,6 +63,8 @@ class Body2Frame(nn.Module):
         c = self.settings
         kind = start.dtype
         labels = torch.cat([body if c.hands else without_hands(body), face], 1)
+        if c.base == "surface" and base is not None:
+            labels = torch.cat([labels, base * 2 - 1], 1)
         size = labels.shape[-2:]
         if c.reduction > 1:
             labels = F.avg_pool2d(labels, c.reduction)
@@ -72,14 +80,22 @@ class Body2Frame(nn.Module):
         if c.reduction > 1:
             image = F.interpolate(image, size, mode="bilinear", align_corners=False)
             mask = F.interpolate(mask, size, mode="bilinear", align_corners=False)
-        return self._coloured(image, body, colours), mask.sigmoid() if c.mask else (person_of(body) > 0.5).float()
+        person = person_of(body)
+        if base is not None:
+            mask = mask + _CERTAIN * (2 * person - 1)
+        blend = mask.sigmoid() if c.mask else (person > 0.5).float()
+        # tanh brought to [0, 1], or a change of the base in log-odds
+        return (
+            (image.tanh() + 1) / 2 if base is None else (base.clamp(_EDGE, 1 - _EDGE).logit() + image).sigmoid()
+        ), blend
 
-    @staticmethod
-    def _coloured(raw: Tensor, body: Tensor, colours: Tensor | None) -> Tensor:
-        """tanh brought to [0, 1]; or, with colours, a change of each place's mean colour in log-odds."""
-        if colours is None:
-            return (raw.tanh() + 1) / 2
-        return (paint(body, colours).clamp(_EDGE, 1 - _EDGE).logit() + raw).sigmoid()
+
+def base_image(config: SpadeConfig, photo: Annotated, body: Tensor, iuv: Tensor) -> Tensor | None:
+    """What the image is made a change of under a map (B, C, H, W) and a driving IUV map (ours; None in the paper)."""
+    if config.base == "none":
+        return None
+    painted = paint(body, colour_table(photo.rgb, photo.labels, body.shape[1]))
+    return painted if config.base == "colours" else surface_colours(photo.rgb, photo.iuv, iuv, painted)
 
 
 def paint(body: Tensor, colours: Tensor) -> Tensor:

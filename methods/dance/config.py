@@ -110,8 +110,10 @@ class SpadeConfig(Group):
     kernel: Literal[1, 3] = Field(default=3, description="side of the convolution that makes gamma and beta (SPADE)")
     norm: Norm = Field(default="batch", description="normalisation under SPADE (SPADE)")
     spectral: bool = Field(default=True, description="spectral norm of the generator (SPADE)")
-    base: Literal["none", "colours"] = Field(
-        default="none", description="what the image is made a change of: nothing, or the photo's mean colours (ours)"
+    base: Literal["none", "colours", "surface"] = Field(
+        default="none",
+        description="what image and mask are made a change of: nothing (paper); the mean colours of the photo's labels "
+        "and the map's outline; or the colours of the photo where it shows the same surface, too (ours)",
     )
     hands: bool = Field(default=True, description="hand labels are told apart from arms (Table 2)")
     mask: bool = Field(default=True, description="a learned blending mask; False: where the map is not background")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F
@@ -123,16 +123,20 @@ def draw_pose(keypoints: Tensor, size: tuple[int, int], config: PoseConfig) -> T
     return torch.maximum(drawn, draw_face(keypoints[:, 67:], size, config.face_threshold, config.thickness / 2))
 
 
-def read_iuv(iuv: Tensor, config: PoseConfig) -> Tensor:
-    """P^D as three channels (section 3.1): (B, H, W, 3) uint8 part, U, V -> (B, 3, H, W) in [0, 1], else zeros."""
-    maps = iuv.movedim(-1, 1).float() / iuv.new_tensor([IUV_PARTS, 255, 255]).float().view(1, 3, 1, 1)
+def seen_iuv(iuv: Tensor, config: PoseConfig) -> Tensor:
+    """A driving IUV map (B, H, W, 3) as a variant may see it: all of it, at a quarter of the resolution, or nothing."""
     if config.iuv == "none":
-        return torch.zeros_like(maps)
-    if config.iuv == "coarse":
-        size = maps.shape[-2:]
-        coarse = (max(1, size[0] // 4), max(1, size[1] // 4))
-        return F.interpolate(F.interpolate(maps, coarse, mode="nearest-exact"), size, mode="nearest-exact")
-    return maps
+        return torch.zeros_like(iuv)
+    if config.iuv == "full":
+        return iuv
+    (height, width), maps = iuv.shape[1:3], iuv.movedim(-1, 1).float()
+    small = F.interpolate(maps, (max(1, height // 4), max(1, width // 4)), mode="nearest-exact")
+    return F.interpolate(small, (height, width), mode="nearest-exact").movedim(1, -1).to(iuv.dtype)
+
+
+def read_iuv(iuv: Tensor) -> Tensor:
+    """P^D as three channels (section 3.1): (B, H, W, 3) uint8 part, U, V -> (B, 3, H, W) in [0, 1], else zeros."""
+    return iuv.movedim(-1, 1).float() / iuv.new_tensor([IUV_PARTS, 255, 255]).float().view(1, 3, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,16 @@ class Annotated:
     keypoints: Tensor
     iuv: Tensor
 
+    def repeated(self, count: int) -> Annotated:
+        """Each frame ``count`` times in a row."""
+        return Annotated(*(getattr(self, f.name).repeat_interleave(count, 0) for f in fields(self)))
+
+    def expanded(self, count: int) -> Annotated:
+        """A single frame as a batch of ``count``, without copying."""
+        return Annotated(
+            *(getattr(self, f.name).expand(count, *[-1] * (getattr(self, f.name).ndim - 1)) for f in fields(self))
+        )
+
 
 def read_annotated(batch: Mapping[str, Tensor], view: View, config: DanceConfig, rgb: str, prefix: str) -> Annotated:
     """Frames ``rgb`` of a batch with the annotations ``<prefix><kind>``.
@@ -163,9 +177,10 @@ def read_annotated(batch: Mapping[str, Tensor], view: View, config: DanceConfig,
         )
     points = view.enter_points(batch[prefix + "keypoints"])
     labels = with_hands(view.enter_labels(batch[prefix + "parsing20"]), points, config.pose)
-    return Annotated(view.enter(batch[rgb].float()), labels, points, view.enter_labels(batch[prefix + "iuv"]))
+    iuv = view.enter_labels(batch[prefix + "iuv"])
+    return Annotated(view.enter(batch[rgb].float()), labels, points, iuv)
 
 
 def pose_input(points: Tensor, iuv: Tensor, size: tuple[int, int], config: PoseConfig) -> Tensor:
     """P^S and P^D: (B, 6, H, W) in [0, 1]."""
-    return torch.cat([draw_pose(points, size, config), read_iuv(iuv, config)], 1)
+    return torch.cat([draw_pose(points, size, config), read_iuv(iuv)], 1)

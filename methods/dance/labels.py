@@ -1,12 +1,8 @@
-"""Labels: CIHP's 20, two hands (Pose2Body's 22), five of the face (Body2Frame's 27); drawn from points as filled hulls.
-
-Hull and polygon are drawn by arithmetic alone, all samples at once, so that every machine draws the same.
-"""
+"""Labels: CIHP's 20 and two hands (22, Pose2Body), and five of the face (27, Body2Frame), filled hulls of points."""
 
 from __future__ import annotations
 
-import math
-
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,31 +28,28 @@ _FACE_HULLS: tuple[tuple[slice, ...], ...] = (
     (slice(48, 60),),
     (slice(60, 68),),
 )
-#: Directions whose half planes bound a hull; 16 make it at most 2 % too wide.
-_DIRECTIONS = 16
+#: Bits behind the point of the corners that are drawn, and how far outside the frame they may lie.
+_SHIFT, _FAR = 4, 8192.0
 
 
-def hull_mask(points: Tensor, present: Tensor, size: tuple[int, int], margin: float = 0.5) -> Tensor:
-    """Pixels within the convex hull of points, grown by ``margin`` pixels.
-
-    The hull is bounded by the half planes of :data:`_DIRECTIONS` directions, each through the outermost point.
+def hull_mask(points: Tensor, present: Tensor, size: tuple[int, int]) -> Tensor:
+    """Pixels of the convex hull of points, its outline included (OpenCV's integer raster, so the same everywhere).
 
     Args:
         points: (B, N, 2) x, y in pixels. present: (B, N) which of them count.
         size: (H, W).
 
     Returns:
-        (B, H, W) bool; nothing where fewer than three points are present.
+        (B, H, W) bool on the device of ``points``; nothing where fewer than three points are present.
     """
-    points = points.float()
-    angles = torch.arange(_DIRECTIONS, device=points.device, dtype=torch.float32) * (2 * math.pi / _DIRECTIONS)
-    towards = torch.stack([angles.cos(), angles.sin()], 1)
-    reach = (points @ towards.T).masked_fill(~present[..., None], -math.inf).amax(1) + margin
-    y = torch.arange(size[0], device=points.device, dtype=torch.float32)
-    x = torch.arange(size[1], device=points.device, dtype=torch.float32)
-    plane = towards[:, 0, None, None] * x + towards[:, 1, None, None] * y[:, None]
-    enough = present.sum(1) >= 3
-    return (plane <= reach[..., None, None]).all(1) & enough[:, None, None]
+    import cv2
+
+    drawn = np.zeros((len(points), *size), np.uint8)
+    fixed = (points.detach().float().clamp(-_FAR, _FAR) * 2**_SHIFT).round().to(torch.int32).cpu().numpy()
+    for picture, corners, counted in zip(drawn, fixed, present.cpu().numpy(), strict=True):
+        if counted.sum() >= 3:
+            cv2.fillConvexPoly(picture, cv2.convexHull(corners[counted]), 1, cv2.LINE_8, _SHIFT)
+    return torch.from_numpy(drawn > 0).to(points.device)
 
 
 def with_hands(parsing: Tensor, keypoints: Tensor, config: PoseConfig) -> Tensor:
@@ -88,7 +81,7 @@ def face_labels(keypoints: Tensor, size: tuple[int, int], threshold: float) -> T
     present = face[..., 2] > threshold
     drawn = []
     for hulls in _FACE_HULLS:
-        each = [hull_mask(face[:, part, :2], present[:, part], size, margin=0.25) for part in hulls]
+        each = [hull_mask(face[:, part, :2], present[:, part], size) for part in hulls]
         drawn.append(torch.stack(each).any(0))
     drawn[3] = drawn[3] & ~drawn[4]
     return torch.stack(drawn, 1).float()

@@ -12,14 +12,14 @@ from torch import Tensor
 
 from methods.base import Update
 from methods.dance.augment import Draw, augment_pair
-from methods.dance.body2frame import compose
+from methods.dance.body2frame import base_image, compose
 from methods.dance.config import DanceConfig
-from methods.dance.crops import colour_table, segment_crops
+from methods.dance.crops import segment_crops
 from methods.dance.encoders import Encoders, fit_crop
 from methods.dance.faces import Faces, Finder, faces_by, faces_of
-from methods.dance.inputs import Annotated, View, pose_input, read_annotated
+from methods.dance.inputs import Annotated, View, pose_input, read_annotated, seen_iuv
 from methods.dance.labels import face_labels, map_of
-from methods.dance.pose2body import suggested
+from methods.dance.surface import suggested
 from methods.layers.adversarial import discriminator_loss, feature_matching, generator_loss
 from methods.layers.perceptual import PerceptualLoss
 
@@ -114,10 +114,9 @@ class Steps:
         driving = read_annotated(batch, view, c, "driving", "driving/")
         draw = Draw.random(len(photo.labels), c.augment, photo.rgb)
         source, target = augment_pair(photo, driving, draw)
-        pose = pose_input(target.keypoints, target.iuv, view.size, c.pose)
-        prior = None
-        if c.pose2body.residual and c.pose.iuv != "none":
-            prior = suggested(photo.labels, photo.iuv, target.iuv, c.classes)
+        iuv = seen_iuv(target.iuv, c.pose)
+        pose = pose_input(target.keypoints, iuv, view.size, c.pose)
+        prior = suggested(photo.labels, photo.iuv, iuv, c.classes) if c.pose2body.residual else None
         body = map_of(source.labels, c.classes)
         logits = net(body, pose, prior)
         terms = {"entropy": c.pose2body.entropy * F.cross_entropy(logits, target.labels.long())}
@@ -140,10 +139,8 @@ class Steps:
         body = map_of(frames.labels, c.classes)
         size = (int(body.shape[-2]), int(body.shape[-1]))
         face = face_labels(frames.keypoints, size, c.pose.face_threshold)
-        colours = None
-        if c.body2frame.base == "colours":
-            colours = colour_table(photo.rgb, photo.labels, c.classes).repeat_interleave(count, 0)
-        image, mask = net(start, body, face, colours)
+        base = base_image(c.body2frame, photo.repeated(count), body, seen_iuv(frames.iuv, c.pose))
+        image, mask = net(start, body, face, base)
         return image, mask, torch.cat([body, face], 1), 1 - body[:, :1]
 
     def body2frame(self, batch: Mapping[str, Tensor], update: Update) -> Terms:
