@@ -12,7 +12,7 @@ from methods.dance.config import RefinementConfig
 from methods.layers.blocks import InstanceNorm
 
 #: The mask begins near 0: the face stays as Body2Frame made it until there is something better (ours).
-_MASK_BIAS = -2.0
+_MASK_BIAS = -4.0
 
 
 class FaceRefinement(nn.Module):

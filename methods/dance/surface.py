@@ -16,7 +16,7 @@ _BINS = 4
 _MIRROR = (0, 1, 2, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21, 24, 23)
 _BEHIND = (0, 2, 1, 3, 4, 5, 6, 9, 10, 7, 8, 13, 14, 11, 12, 17, 18, 15, 16, 21, 22, 19, 20, 24, 23)
 #: The same for colours.
-_COLOUR_BINS = 8
+_COLOUR_BINS = 16
 
 
 def suggested(labels: Tensor, iuv: Tensor, driving: Tensor, classes: int) -> Tensor:
