@@ -46,7 +46,7 @@ class Pose2Body(nn.Module):
         super().__init__()
         self.skips, self.residual = config.skips, config.residual
         widths = [min(config.max_width, config.width * 2**i) for i in range(config.downs + 1)]
-        cin = classes + POSE_CHANNELS
+        cin = classes + POSE_CHANNELS + (classes if self.residual else 0)
         self.first = nn.Sequential(_conv(cin, widths[0], config.kernel), nn.BatchNorm2d(widths[0]), nn.ReLU())
         self.downs = nn.ModuleList(
             nn.Sequential(nn.Conv2d(a, b, 3, stride=2, padding=1), nn.BatchNorm2d(b), nn.ReLU())
@@ -69,13 +69,15 @@ class Pose2Body(nn.Module):
 
         Args:
             body: (B, classes, H, W) the photo's map p^M*. pose: (B, 6, H, W) stick figure and IUV map of the driver.
-            prior: (B, classes, H, W) shares that the logits are made a change of; see :mod:`methods.dance.surface`.
+            prior: (B, classes, H, W) shares, read too, that the logits are made a change of (``residual``; see
+                :mod:`methods.dance.surface`).
 
         Returns:
             (B, classes, H, W) float32.
         """
         weight = self.head.weight
-        x = torch.cat([body, pose], 1).to(weight.dtype).contiguous(memory_format=torch.channels_last)
+        given = [body, pose] if prior is None else [body, pose, prior]
+        x = torch.cat(given, 1).to(weight.dtype).contiguous(memory_format=torch.channels_last)
         levels = [self.first(x)]
         for down in self.downs:
             levels.append(down(levels[-1]))

@@ -11,7 +11,7 @@ from torch import Tensor
 from methods.layers.labels import IUV_PARTS
 
 #: Bins of U and of V in which the photo's labels are counted for ``residual``.
-_BINS = 4
+_BINS = 8
 #: Mirror image of each DensePose part, and the other side of the same limb: where a label is looked for next.
 _MIRROR = (0, 1, 2, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21, 24, 23)
 _BEHIND = (0, 2, 1, 3, 4, 5, 6, 9, 10, 7, 8, 13, 14, 11, 12, 17, 18, 15, 16, 21, 22, 19, 20, 24, 23)
