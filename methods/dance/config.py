@@ -178,6 +178,12 @@ class TrainConfig(Group):
     beta1: Fraction = Field(default=0.5, lt=1, description="Adam's first momentum (App. C)")
     decay: tuple[Fraction, ...] = Field(default=(), description="shares of a stage at which rates fall to 0.3 (ours)")
     clip: float = Field(default=0.0, ge=0, description="largest 2-norm of a network's gradient, 0: no limit (ours)")
+    finetune: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="factor on all rates where training begins from a shipped checkpoint (ours)",
+    )
 
 
 class DanceConfig(Group):

@@ -87,7 +87,8 @@ class Dance(Method):
     ) -> Stage:
         t = self.config.train
         falls = tuple(round(config.steps * share) for share in t.decay)
-        owners = {"generator": (name, config.lr), "judge": (f"{name}_judge", self.config.judge.lr)}
+        share = t.finetune if self.config.init else 1.0
+        owners = {"generator": (name, share * config.lr), "judge": (f"{name}_judge", share * self.config.judge.lr)}
         players = {
             player: Player(
                 (net,), rate, (t.beta1, 0.999), milestones=falls, gamma=0.3, clip_norm=t.clip or None, clip_type=2.0

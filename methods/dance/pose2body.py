@@ -62,7 +62,6 @@ class Pose2Body(nn.Module):
         self.head = _conv(widths[0], classes, config.kernel)
         if self.residual:  # so that what is suggested is what it begins with
             nn.init.normal_(self.head.weight, 0.0, 1e-3)
-            nn.init.zeros_(self.head.bias) if self.head.bias is not None else None
 
     def forward(self, body: Tensor, pose: Tensor, prior: Tensor | None = None) -> Tensor:
         """Logits of the target's map; eq. 3 is their sigmoid.

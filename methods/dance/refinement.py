@@ -43,7 +43,8 @@ class FaceRefinement(nn.Module):
         )
         self.image = nn.Conv2d(widths[0], 3, 3, padding=1)
         self.mask = nn.Conv2d(widths[0], 1, 3, padding=1)
-        nn.init.constant_(self.mask.bias, _MASK_BIAS) if self.mask.bias is not None else None
+        assert self.mask.bias is not None
+        nn.init.constant_(self.mask.bias, _MASK_BIAS)
 
     def forward(self, face: Tensor, embedding: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 3, S, S) generated face in [0, 1], (B, width) of the target -> crop (B, 3, S, S), mask (B, 1, S, S)."""
