@@ -85,7 +85,7 @@ class Draw:
         cos, sin = self.angle.cos() / self.scale, self.angle.sin() / self.scale
         linear = torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)
         middle = self.angle.new_tensor([(width - 1) / 2, (height - 1) / 2])
-        return torch.cat([linear, (middle - linear @ middle)[..., None]], 2)
+        return torch.cat([linear, (middle - (linear * middle).sum(2))[..., None]], 2)
 
 
 def augment_pair(photo: Annotated, driving: Annotated, draw: Draw) -> tuple[Annotated, Annotated]:

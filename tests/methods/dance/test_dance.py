@@ -145,6 +145,12 @@ def test_every_stage_learns(world: ToyWorld) -> None:
         assert sum(values[-3:]) < 0.85 * sum(values[:3]), values
 
 
+def test_stages_train_under_bf16(world: ToyWorld) -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        for index in range(3):
+            assert all(value == value for value in train_step(build(), world, index)[0].values())
+
+
 def test_paper_structure_trains_and_animates(world: ToyWorld, clip: Clip) -> None:
     """The paper's own choices (no base, sigmoids, portrait, batch norm, spectral norm, face lines) at a small size."""
     method = build(
