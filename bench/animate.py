@@ -29,6 +29,7 @@ class Job:
     annotation_class: str = "exact"
     source_annotations: Path | None = None
     driving_annotations: Path | None = None
+    background: str = ""
 
 
 def animate_to(animator: Animator, job: Job, out: Path, label: bool = True) -> int:
@@ -64,6 +65,7 @@ def _frames(animator: Animator, job: Job) -> Iterator[Array]:
         job.driving_annotations,
         job.preset,
         job.annotation_class,
+        job.background,
     )
 
 

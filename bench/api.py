@@ -14,7 +14,7 @@ from datasets.clips import ArrayClip
 from datasets.errors import UsageError
 
 if TYPE_CHECKING:
-    from methods.base import Method
+    from methods.base import Driving, Method
 
 DEFAULT_SIZE = 256
 
@@ -70,6 +70,7 @@ class Animator:
         driving_annotations: str | Path | None = None,
         preset: str = "quick",
         annotation_class: str = "exact",
+        background: str | Path = "",
     ) -> Iterator[Array]:
         """Stream generated frames; memory does not grow with the driving video.
 
@@ -80,28 +81,36 @@ class Animator:
             size: side of the square frames; 0 = as trained.
             source_annotations, driving_annotations: folders with ``<kind>.npz`` or ``.png``, for paths.
             preset, annotation_class: of a data set that is named.
+            background: image or video that the person is put into, or ``driving``: the driving video's own scene;
+                "" or ``source``: the photo's.
 
         Yields:
             (size, size, 3) uint8 RGB frames, as many as the driving video has.
 
         Raises:
-            UsageError, MissingInputError: an input is wrong or absent, an annotation kind too (named).
+            UsageError, MissingInputError: an input is wrong or absent, an annotation kind too (named); or the method
+                cannot change the background.
             GenerationError: the method breaks its contract.
         """
         from bench.driving import ClipDriving, batch_of
         from bench.generate import animate
         from bench.inputs import Opening, open_driving, open_source
+        from bench.scene import SOURCE, SceneDriving, check_scene, open_scene
         from methods.base import AnimateOptions
 
         spec = self.method.spec
         if mode and mode not in spec.modes:
             raise UsageError(f"{spec.name} has no mode {mode!r}", f"choose {', '.join(spec.modes)}")
+        background = str(background)
+        check_scene(self.method, background)
         opening = Opening(size or self.size, spec.needs, spec.uses, preset, annotation_class)
         photo = open_source(_named(source), opening, _path(source_annotations))
         clip = open_driving(_named(driving), opening, _path(driving_annotations))
         options = AnimateOptions(mode or next(iter(spec.modes)), precision=self.precision)
         device = self.method.device
-        frames = ClipDriving(clip, spec.needs, device)
+        frames: Driving = ClipDriving(clip, spec.needs, device)
+        if background not in ("", SOURCE):
+            frames = SceneDriving(frames, open_scene(background, opening.size, clip), device)
         what = f"{_title(source)} by {_title(driving)}"
         yield from animate(self.method, batch_of(photo, device), frames, options, (opening.size, opening.size), what)
 

@@ -15,8 +15,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("bench", "methods", "datasets", "leaderboard", "sweeps")
 MAX_FILE, MAX_FUNCTION = 500, 80
-#: What ``methods`` may see of ``datasets``: the shared types, the errors, and paths and hashes of files.
-SEEN_BY_METHODS = {"datasets.base", "datasets.errors", "datasets.files"}
+#: What ``methods`` may see of ``datasets``: the shared types, the errors, paths and hashes of files, and the networks
+#: that methods may train with (no judge is among them).
+SEEN_BY_METHODS = {"datasets.base", "datasets.errors", "datasets.files", "datasets.annotators.training"}
 #: What ``bench`` may see of the others: interfaces and readers, never a concrete method or data set.
 SEEN_BY_BENCH = {
     "methods.base", "datasets.base", "datasets.errors", "datasets.files", "datasets.clips", "datasets.annotations",

@@ -16,6 +16,8 @@ EPILOG = opt.examples(
     "bench animate --method tps --checkpoint taichi.pth.tar --source me.jpg --driving frames/ --out frames-out \\",
     "      --mode relative --size 256",
     "bench animate --method tps --checkpoint best.pt --source synthetic:CLIP@0 --driving synthetic:OTHER --out o.mp4",
+    "bench animate --method dance --checkpoint best.pt --source synthetic:CLIP --driving synthetic:OTHER \\",
+    "      --background beach.jpg --out beach.mp4",
     "",
     "OUT is a video where it ends in .mp4, else a folder of lossless %06d.png. Pictures are brought to a square that",
     "keeps their full height. Animate only people who agreed to it: docs/responsible-use.md.",
@@ -45,6 +47,9 @@ def animate(
     annotation_class: opt.Annotations = "exact",
     device: opt.Device = "auto",
     precision: opt.Precision = "fp32",
+    background: Annotated[
+        str, typer.Option("--background", help="Scene to put the person into: an image or video, source, or driving.")
+    ] = "source",
     no_label: Annotated[bool, typer.Option("--no-label", help="Omit the visible 'synthetic' label.")] = False,
 ) -> None:
     """Animate one photo with one driving video."""
@@ -52,6 +57,7 @@ def animate(
     from bench.api import load_method
 
     animator = load_method(method, checkpoint, device=device, precision=precision)
-    job = Job(source, driving, mode, size, preset, annotation_class, source_annotations, driving_annotations)
+    notes = (source_annotations, driving_annotations)
+    job = Job(source, driving, mode, size, preset, annotation_class, *notes, background)
     frames = animate_to(animator, job, out, label=not no_label)
     typer.echo(f"{out}: {frames} frame{'s' if frames != 1 else ''}")

@@ -26,6 +26,12 @@ HAND_LIMBS: tuple[tuple[int, int], ...] = tuple(
     bone for finger in range(5) for bone in pairwise((0, *range(1 + 4 * finger, 5 + 4 * finger)))
 )
 
+#: Lines through the 68 face points: jaw, brows, nose, eyes and lips; eyes and lips are closed.
+FACE_CHAINS: tuple[tuple[int, ...], ...] = (
+    tuple(range(17)), tuple(range(17, 22)), tuple(range(22, 27)), tuple(range(27, 31)), tuple(range(31, 36)),
+    (*range(36, 42), 36), (*range(42, 48), 42), (*range(48, 60), 48), (*range(60, 68), 60),
+)  # fmt: skip
+
 
 def limbs_of(points: int) -> tuple[tuple[int, int], ...]:
     """The limbs among the first ``points`` points of (body25, left hand, right hand).
@@ -88,6 +94,23 @@ def draw_skeleton(
         cover = _line(ends[:, 0, :2], ends[:, 1, :2], x, y, thickness) * strength[:, None, None]
         image = torch.maximum(image, cover[:, None] * image.new_tensor(colour)[:, None, None])
     return image
+
+
+def draw_face(points: Tensor, size: Sequence[int], threshold: float = 0.1, thickness: float = 1.5) -> Tensor:
+    """Draw face landmarks as white lines: (B, 68, 3) -> (B, 3, H, W) float32 in [0, 1].
+
+    Args:
+        threshold: a line is drawn where both its ends have a higher confidence. thickness: in pixels.
+    """
+    points = points.float()
+    y = torch.arange(int(size[0]), dtype=torch.float32, device=points.device)[:, None]
+    x = torch.arange(int(size[1]), dtype=torch.float32, device=points.device)[None]
+    image = points.new_zeros(len(points), 1, int(size[0]), int(size[1]))
+    for a, b in (line for chain in FACE_CHAINS for line in pairwise(chain)):
+        cover = _line(points[:, a, :2], points[:, b, :2], x, y, thickness)
+        drawn = (points[:, a, 2] > threshold) & (points[:, b, 2] > threshold)
+        image = torch.maximum(image, (cover * drawn[:, None, None])[:, None])
+    return image.expand(-1, 3, -1, -1)
 
 
 def _line(start: Tensor, end: Tensor, x: Tensor, y: Tensor, thickness: float) -> Tensor:

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from datasets.errors import UsageError
 from methods.base import AnimateOptions, Driving, Method, Player, SequenceItem, Stage, StepInfo, Update
+from methods.layers.background import background_of
 from methods.layers.discriminators import MultiScaleDiscriminator
 from methods.layers.inference import InferenceCopies
 from methods.layers.perceptual import training_files
 from methods.region_to_whole import spec
-from methods.region_to_whole.background import background_of
 from methods.region_to_whole.config import LayoutConfig, RegionConfig, RegionToWholeConfig, WholeConfig
 from methods.region_to_whole.inputs import (
     CLASSES,

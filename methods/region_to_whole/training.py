@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from methods.base import Update
-from methods.region_to_whole.background import without_person
+from methods.layers.background import without_person
 from methods.region_to_whole.config import RegionToWholeConfig
 from methods.region_to_whole.flow import backward_flow, confidence
 from methods.region_to_whole.inputs import (

@@ -6,7 +6,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from methods.layers.skeleton import BODY_LIMBS, HAND_LIMBS, draw_skeleton, limb_colours, limbs_of
+from methods.layers.skeleton import (
+    BODY_LIMBS,
+    FACE_CHAINS,
+    HAND_LIMBS,
+    draw_face,
+    draw_skeleton,
+    limb_colours,
+    limbs_of,
+)
 
 #: BODY_25 points of the right and the left side that mirror each other.
 MIRROR = [0, 1, 5, 6, 7, 2, 3, 4, 8, 12, 13, 14, 9, 10, 11, 16, 15, 18, 17, 22, 23, 24, 19, 20, 21]
@@ -84,3 +92,15 @@ def test_range_and_batch() -> None:
     assert image.min() == 0
     assert image.max() <= 1
     torch.testing.assert_close(image[1:], draw_skeleton(both[1:], (32, 48)))
+
+
+def test_face_lines_join_points_that_are_seen() -> None:
+    points = torch.zeros(2, 68, 3)
+    points[:, :17, 0], points[:, :17, 1] = torch.linspace(2, 29, 17), 20.0
+    points[0, :17, 2] = 1
+    drawn = draw_face(points, (32, 32), threshold=0.5)
+    assert drawn.shape == (2, 3, 32, 32)
+    assert drawn[0, :, 20, 4:28].min() == 1
+    assert drawn[0, :, :18].max() == 0
+    assert drawn[1].max() == 0
+    assert sum(len(chain) - 1 for chain in FACE_CHAINS) == 16 + 4 + 4 + 3 + 4 + 6 + 6 + 12 + 8

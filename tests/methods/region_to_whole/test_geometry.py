@@ -8,8 +8,8 @@ from torch import Tensor
 
 from bench.testing.world import ToyWorld
 from datasets.errors import MissingInputError
+from methods.layers.background import background_of, inpaint, temporal_median, without_person
 from methods.region_to_whole.alignment import align, alignment, box_of
-from methods.region_to_whole.background import background_of, inpaint, temporal_median, without_person
 from methods.region_to_whole.config import LabelsConfig
 from methods.region_to_whole.flow import backward_flow, confidence, warp_previous
 from methods.region_to_whole.inputs import (
