@@ -61,3 +61,19 @@ def build(make: Callable[[], nn.Module], state: State) -> nn.Module:
 def image(frame: Any) -> Tensor:
     """(1, 3, H, W) float32 in 0..255 of an (H, W, 3) uint8 frame."""
     return torch.from_numpy(frame.copy()).permute(2, 0, 1)[None].float()
+
+
+def load_script(path: Path, device: str = "cpu") -> tuple[torch.jit.ScriptModule, str]:
+    """A TorchScript file in eval mode, and its SHA-256. The code inside it runs when it is called.
+
+    Raises:
+        MissingInputError: it cannot be opened as TorchScript.
+    """
+    from datasets.files import sha256_file
+
+    try:
+        network = torch.jit.load(str(path), map_location=device).eval()
+    except (RuntimeError, ValueError) as error:
+        what = str(error).strip().splitlines()[0]
+        raise MissingInputError(f"{path} is no TorchScript file: {what}", "get the official export of it") from None
+    return network, sha256_file(path)

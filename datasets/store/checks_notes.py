@@ -11,7 +11,9 @@ from datasets.annotations import present_kinds, read_annotations
 from datasets.base import Array
 from datasets.conversions import looks_lossy, part_channels
 from datasets.errors import SuiteError
+from datasets.provenance import mixed
 from datasets.store.card import RealSpec
+from datasets.store.dataset import makers
 from datasets.store.items import Finding
 from datasets.store.manifest import Manifest, Row
 from datasets.store.prepare import ANNOTATIONS
@@ -85,6 +87,12 @@ def _problem(kind: str, array: Array, row: Row) -> str:
     if kind in ("parsing20", "parsing6", "mask") and not array.any():
         return "nobody in any frame"
     return ""
+
+
+def check_makers(card: RealSpec, store: Manifest) -> list[Finding]:
+    """Kinds that several annotators made: their answers differ, and a data set shows none of them."""
+    remedy = f"bench data annotate {card.name} --with ROLE --replace makes it anew for all clips"
+    return [Finding("E", 11, "", text, remedy) for text in mixed(makers(store.root, store.rows)).values()]
 
 
 def check_completeness(card: RealSpec, store: Manifest) -> list[Finding]:
