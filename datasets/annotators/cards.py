@@ -11,7 +11,131 @@ from datasets.errors import UsageError
 _HERE = "datasets.annotators"
 _PEOPLE = ("mask", "parsing6", "parsing20", "iuv", "face")
 
-CARDS: tuple[AnnotatorCard, ...] = (
+_STRUCTURE = "structure only, random weights"
+
+_KEYPOINTS = (
+    AnnotatorCard(
+        name="dwpose",
+        role="keypoints",
+        title="DWPose-l 384 x 288 by ONNX: body, feet, hands, face; box by YOLOX-l where its file is",
+        outputs=("keypoints",),
+        implementation=f"{_HERE}.keypoints:dwpose",
+        licence="Apache-2.0; trained on UBody and COCO-WholeBody",
+        weights=("dwpose",),
+        extra="pose",
+        measured=_STRUCTURE,
+    ),
+    AnnotatorCard(
+        name="mmpose",
+        role="keypoints",
+        title="Any top-down whole-body config of mmpose with its checkpoint",
+        outputs=("keypoints",),
+        implementation=f"{_HERE}.keypoints:mmpose",
+        licence="Apache-2.0; see the checkpoint",
+        extra="pose",
+        arguments=("CONFIG", "CHECKPOINT"),
+        measured=_STRUCTURE,
+    ),
+    AnnotatorCard(
+        name="keypointrcnn",
+        role="keypoints",
+        title="Keypoint R-CNN of torchvision: 17 points of COCO, no feet, hands or face",
+        outputs=("keypoints",),
+        implementation=f"{_HERE}.keypoints:KeypointRCNN",
+        licence="BSD-3-Clause; trained on COCO",
+        weights=("keypointrcnn",),
+        measured=_STRUCTURE,
+    ),
+)
+_SURFACE = (
+    AnnotatorCard(
+        name="densepose",
+        role="iuv",
+        title="DensePose R101-FPN-DL as TorchScript: parts, U and V of the largest person",
+        outputs=("iuv",),
+        implementation=f"{_HERE}.densepose:DensePose",
+        licence="CC BY-SA 3.0; trained on DensePose-COCO (CC BY-NC)",
+        weights=("densepose",),
+        measured="postprocessing only: the export is not here",
+    ),
+)
+_PARSING = tuple(
+    AnnotatorCard(
+        name=name,
+        role="parsing",
+        title=title,
+        outputs=("parsing20", "parsing6"),
+        implementation=f"{_HERE}.parsing:{attribute}",
+        licence=licence,
+        weights=(name,),
+        measured=_STRUCTURE,
+    )
+    for name, attribute, title, licence in (
+        ("schp-lip", "schp_lip", "SCHP (CE2P, ResNet-101), LIP's 20 labels", "MIT; trained on LIP (research)"),
+        ("schp-atr", "schp_atr", "SCHP (CE2P, ResNet-101), ATR's 18 labels", "MIT; trained on ATR (research)"),
+        (
+            "segformer-clothes", "segformer", "SegFormer-B2, ATR's 18 labels",
+            "see its model card (SegFormer: non-commercial); trained on ATR",
+        ),
+    )
+)  # fmt: skip
+_MASKS = (
+    AnnotatorCard(
+        name="labels-mask",
+        role="mask",
+        title="The person is where parsing, or else IUV, is not background",
+        outputs=("mask",),
+        implementation=f"{_HERE}.masks:MaskOfLabels",
+        licence="own code",
+        needs=("parsing6", "parsing20", "iuv"),
+        measured="yes: it is a rule",
+    ),
+    *(
+        AnnotatorCard(
+            name=name,
+            role="mask",
+            title=f"Robust Video Matting, {trunk}, as TorchScript; alpha of 0.5 and more",
+            outputs=("mask",),
+            implementation=f"{_HERE}.masks:Matting",
+            licence="GPL-3.0 (a file that you bring; no code of it is here)",
+            weights=(name,),
+            measured="calls and memory only: the file is not here",
+        )
+        for name, trunk in (("rvm", "MobileNetV3"), ("rvm-resnet50", "ResNet-50"))
+    ),
+)
+_FLOW = (
+    AnnotatorCard(
+        name="raft-large",
+        role="flow",
+        title="RAFT-large of torchvision, 12 updates, with a forward-backward check",
+        outputs=("flow", "occlusion"),
+        implementation=f"{_HERE}.flow:raft",
+        licence="BSD-3-Clause; trained on FlyingChairs, FlyingThings3D, Sintel, KITTI, HD1K",
+        weights=("raft-large",),
+        measured=_STRUCTURE,
+    ),
+    AnnotatorCard(
+        name="raft-small",
+        role="flow",
+        title="RAFT-small of torchvision, 12 updates, with a forward-backward check",
+        outputs=("flow", "occlusion"),
+        implementation=f"{_HERE}.flow:raft",
+        licence="BSD-3-Clause; trained on FlyingChairs, FlyingThings3D",
+        weights=("raft-small",),
+        measured=_STRUCTURE,
+    ),
+    AnnotatorCard(
+        name="dis",
+        role="flow",
+        title="Dense Inverse Search of OpenCV, preset medium: no weights",
+        outputs=("flow", "occlusion"),
+        implementation=f"{_HERE}.flow:dis",
+        licence="OpenCV Apache-2.0",
+        measured="yes: synthetic truth",
+    ),
+)
+_SCENE = (
     AnnotatorCard(
         name="mtcnn",
         role="face",
@@ -41,9 +165,11 @@ CARDS: tuple[AnnotatorCard, ...] = (
         licence="Apache-2.0; trained on Places2 (research terms)",
         weights=("lama",),
         uses=_PEOPLE,
-        measured="structure only: random weights",
+        measured="calls only: the file is not here",
     ),
 )
+#: All of them, by role.
+CARDS: tuple[AnnotatorCard, ...] = (*_KEYPOINTS, *_SURFACE, *_PARSING, *_MASKS, *_FLOW, *_SCENE)
 
 #: Kind -> role that makes it, for messages.
 ROLE_OF = {kind: card.role for card in reversed(CARDS) for kind in card.outputs}
