@@ -47,20 +47,26 @@ class Background(Annotator):
         ``inpainted`` (share of the picture that no sampled frame shows).
         """
         who = next((kind for kind in (*PEOPLE, "face") if clip.has(kind)), None)
-        frames, people = _sample(clip, who)
+        frames, people, known = _sample(clip, who)
         scene, seen = visible_median(frames, people)
         moves = camera_moves(frames, people, scene)
-        known = who is not None and people.any()
         facts["person"] = who if known else "not found: what never moves stays"
         facts["camera"] = "moves" if moves else "still"
         if moves and known:  # without a person to take out, one blurred picture is nearer to a scene than the frames
-            facts["inpainted"] = round(float(people.mean()), 4)
-            for frame, person in zip(clip.frames(), _people(clip, who), strict=True):
-                yield {"background": self.fill(frame, person)}
+            yield from self._each(clip, who, facts)
             return
         facts["inpainted"] = round(float((~seen).mean()), 4)
         picture = scene if seen.all() else self.fill(scene, ~seen)
         yield from repeat({"background": picture}, clip.length)
+
+    def _each(self, clip: Measured, who: str | None, facts: MutableMapping[str, Any]) -> Iterator[Mapping[str, Array]]:
+        """Every frame inpainted by itself; somebody who is not found is where they last were."""
+        last, shares = np.zeros(clip.size, bool), 0.0
+        for frame, person in zip(clip.frames(), _people(clip, who), strict=True):
+            last = last if person is None else person
+            shares += float(last.mean())
+            facts["inpainted"] = round(shares / clip.length, 4)
+            yield {"background": self.fill(frame, last)}
 
     def fill(self, picture: Array, hole: Array) -> Array:
         """An (H, W, 3) uint8 picture with the pixels of ``hole`` (H, W) bool made up from their surroundings."""
@@ -117,16 +123,14 @@ class Lama(Background):
 
 
 # -- where the person is -------------------------------------------------------------------------------------------
-def _people(clip: Measured, who: str | None) -> Iterator[Array]:
-    """(H, W) bool for every frame: where the person is or may be."""
+def _people(clip: Measured, who: str | None) -> Iterator[Array | None]:
+    """(H, W) bool for every frame: where the person is or may be; None where nobody knows."""
     if who is None:
-        yield from repeat(np.zeros(clip.size, bool), clip.length)
+        yield from repeat(None, clip.length)
         return
-    last = np.zeros(clip.size, bool)
     for note in clip.note(who):
         if who == "face":
-            last = body_of_face(note, clip.size) if np.isfinite(note).all() else last  # not found: where it last was
-            yield last
+            yield body_of_face(note, clip.size) if np.isfinite(note).all() else None
         else:
             yield widened(note[..., 0] > 0 if who == "iuv" else note > 0)
 
@@ -151,15 +155,20 @@ def body_of_face(box: Array, size: tuple[int, int]) -> Array:
 
 
 # -- median --------------------------------------------------------------------------------------------------------
-def _sample(clip: Measured, who: str | None) -> tuple[Array, Array]:
-    """Evenly spaced frames (N, H, W, 3) uint8, and where the person is in them (N, H, W) bool."""
+def _sample(clip: Measured, who: str | None) -> tuple[Array, Array, bool]:
+    """Evenly spaced frames (N, H, W, 3) uint8, where the person is in them (N, H, W) bool, and whether that is known.
+
+    A frame in which nobody knows counts as covered, unless there is no other.
+    """
     chosen = set(np.linspace(0, clip.length - 1, min(SAMPLES, clip.length)).round().astype(int).tolist())
     frames, people = [], []
     for i, (frame, person) in enumerate(zip(clip.frames(), _people(clip, who), strict=True)):
         if i in chosen:
             frames.append(frame)
             people.append(person)
-    return np.stack(frames), np.stack(people)
+    known = any(person is not None and person.any() for person in people)
+    unknown = np.full(clip.size, known)
+    return np.stack(frames), np.stack([unknown if person is None else person for person in people]), known
 
 
 def visible_median(frames: Array, people: Array, rows: int = 32) -> tuple[Array, Array]:

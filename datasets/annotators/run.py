@@ -16,6 +16,7 @@ from typing import Any
 from datasets.annotation_write import note_writer
 from datasets.annotators.base import Annotator
 from datasets.errors import CorruptVideoError, MissingInputError, UsageError
+from datasets.files import sweep_temporaries
 from datasets.footage import Footage, Measured, measure
 from datasets.provenance import made_by, read_provenance
 
@@ -143,6 +144,7 @@ def _one(clip: Footage, annotator: Annotator, lock: Lock, report: Callable[[int]
         if all(_stands(clip, kind, annotator) for kind in card.outputs):
             known = read_provenance(clip.folder, card.outputs[0])
             return Done(card.name, clip.id, "kept", known.frames if known else 0, known.facts if known else None)
+        sweep_temporaries(clip.folder, older_than_s=0)  # of a killed run: the lock says that nobody writes here
         try:
             measured = measure(clip)
         except (CorruptVideoError, UsageError) as error:  # the data set leaves such a clip out as well
