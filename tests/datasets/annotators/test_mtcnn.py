@@ -29,13 +29,11 @@ def detector() -> Mtcnn:
 @pytest.fixture(scope="module")
 def head() -> tuple[Array, Array]:
     """A rendered person close up, and the box of the face that the world states."""
-    from bench.registry import load_object
-    from datasets.synthetic import SPEC
+    from datasets.synthetic.keypoints import face_box
+    from datasets.synthetic.world import build, clip_spec
 
-    clip = load_object(SPEC.factory)("", "standard", "exact").clip("test-007")
-    assert clip.factors["framing"] == "head"
-    stack = clip.read([0], frozenset({"face"}))
-    return stack.rgb[0], stack.annotations["face"][0]
+    renderer = build(clip_spec("test", 7, 128, 2))
+    return renderer.rgb(0), face_box(renderer.keypoints(0))
 
 
 def overlap(a: Array, b: Array) -> float:
