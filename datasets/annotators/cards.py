@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from datasets.annotators.base import Annotator, AnnotatorCard
 from datasets.errors import UsageError
@@ -174,6 +174,12 @@ CARDS: tuple[AnnotatorCard, ...] = (*_KEYPOINTS, *_SURFACE, *_PARSING, *_MASKS, 
 #: Kind -> role that makes it, for messages.
 ROLE_OF = {kind: card.role for card in reversed(CARDS) for kind in card.outputs}
 ROLES = tuple(dict.fromkeys(card.role for card in CARDS))
+
+
+def how_to_annotate(dataset: str, kinds: Iterable[str]) -> str:
+    """The command that makes annotation kinds of a data set, "" where no annotator makes them."""
+    roles = dict.fromkeys(ROLE_OF[kind] for kind in kinds if kind in ROLE_OF)
+    return f"bench data annotate {dataset} --with {','.join(roles)}" if roles else ""
 
 
 def chosen(words: Sequence[str]) -> list[tuple[AnnotatorCard, tuple[str, ...]]]:
