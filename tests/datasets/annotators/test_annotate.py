@@ -234,6 +234,16 @@ def test_wrong_words_are_one_sentence(words: list[str], says: str) -> None:
         chosen(words)
 
 
+def test_the_documentation_has_a_row_for_every_annotator() -> None:
+    text = (ROOT / "docs" / "datasets" / "annotators.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    for card in CARDS:
+        name = "@".join([card.name, *card.arguments])
+        (row,) = [row for row in rows if row.startswith(f"| {card.role} | {name} |")]
+        assert f"| {card.licence} | {card.measured} |" in row
+        assert all(f"`{weight}`" in row for weight in card.weights) and all(kind in row for kind in card.outputs)
+
+
 def test_every_card_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
     from datasets.base import KINDS
     from datasets.weights import KNOWN
