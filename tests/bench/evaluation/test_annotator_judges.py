@@ -30,10 +30,10 @@ def test_without_weights_the_command_is_named(card: object) -> None:
 
 
 def test_the_metrics_that_waited_find_them_on_real_data_only() -> None:
-    for metric, name in (("interp-psnr@default", "super-slomo"), ("aed@default", "osnet-x1.0")):
+    for metric, name in (("interp-psnr", "super-slomo"), ("aed", "osnet-x1.0")):
         card = card_for(get("metrics", metric), synthetic=False)
         assert card is not None and card.name == name
-    on_world = card_for(get("metrics", "aed@default"), synthetic=True)
+    on_world = card_for(get("metrics", "aed"), synthetic=True)
     assert on_world is not None and on_world.synthetic
 
 
