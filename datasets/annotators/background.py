@@ -7,6 +7,7 @@ inpainted by itself. Inpainting is that of Telea (2004) as OpenCV has it, or LaM
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, MutableMapping
 from itertools import repeat
 from pathlib import Path
@@ -30,7 +31,10 @@ INPAINT_SIDE = 256
 #: Maps that say where the person is, best first, and rows by which that is widened, as a share of the height.
 PEOPLE, WIDER = ("mask", "parsing6", "parsing20", "iuv"), 0.012
 #: Body around a face box, in its widths and heights: to each side of its middle, above its top, below its bottom.
-HEAD, BODY = (1.0, 0.7, 0.4), (2.2, 0.0, 8.5)
+HEAD, BODY = (1.0, 0.7, 0.4), (2.6, 0.0, 9.5)
+#: Share of the sampled frames that must show a pixel where only face boxes say who covers it: some boxes are wrong.
+TRUSTED = 0.2
+SETTINGS = {"samples": SAMPLES, "moving": MOVING, "wider": WIDER, "head": HEAD, "body": BODY, "trusted": TRUSTED}
 
 
 class Background(Annotator):
@@ -38,7 +42,7 @@ class Background(Annotator):
 
     def __init__(self, card: AnnotatorCard, device: str = "cpu") -> None:
         self.card = card
-        self.settings = {"samples": SAMPLES, "moving": MOVING, "side": INPAINT_SIDE, "opencv": cv2.__version__}
+        self.settings = SETTINGS | {"side": INPAINT_SIDE, "opencv": cv2.__version__}
 
     def annotate(self, clip: Measured, facts: MutableMapping[str, Any]) -> Iterator[Mapping[str, Array]]:
         """``background``: (H, W, 3) uint8; where the camera stands still, the same for every frame.
@@ -48,7 +52,8 @@ class Background(Annotator):
         """
         who = next((kind for kind in (*PEOPLE, "face") if clip.has(kind)), None)
         frames, people, known = _sample(clip, who)
-        scene, seen = visible_median(frames, people)
+        least = 1 if who != "face" else math.ceil(TRUSTED * len(frames))
+        scene, seen = visible_median(frames, people, least)
         moves = camera_moves(frames, people, scene)
         facts["person"] = who if known else "not found: what never moves stays"
         facts["camera"] = "moves" if moves else "still"
@@ -101,7 +106,7 @@ class Lama(Background):
         super().__init__(card)
         self._device = device
         self._network, self.weights = load_script(path or checked(weight(card.weights[0])), device)
-        self.settings = {"samples": SAMPLES, "moving": MOVING}
+        self.settings = SETTINGS
 
     def inpaint(self, picture: Array, hole: Array) -> Array:
         """(H, W, 3) uint8: LaMa sees [0, 1] and the hole as 1, both continued by their mirror to a multiple of 8."""
@@ -171,18 +176,19 @@ def _sample(clip: Measured, who: str | None) -> tuple[Array, Array, bool]:
     return np.stack(frames), np.stack([unknown if person is None else person for person in people]), known
 
 
-def visible_median(frames: Array, people: Array, rows: int = 32) -> tuple[Array, Array]:
+def visible_median(frames: Array, people: Array, least: int = 1, rows: int = 32) -> tuple[Array, Array]:
     """Median over the frames in which a pixel is not covered.
 
     Args:
-        frames: (N, H, W, 3) uint8. people: (N, H, W) bool, True = covered. rows: worked on at a time.
+        frames: (N, H, W, 3) uint8. people: (N, H, W) bool, True = covered. least: so many frames must show a pixel.
+        rows: worked on at a time.
 
     Returns:
-        (H, W, 3) uint8, the mean of the middle two rounded half up (median over all frames where a pixel is always
-        covered), and (H, W) bool: whether any frame shows it.
+        (H, W, 3) uint8, the mean of the middle two rounded half up (median over all frames where too few show a
+        pixel), and (H, W) bool: whether any frame shows it.
     """
     count = (~people).sum(axis=0)
-    seen = count > 0
+    seen = count >= least
     covered = people & seen
     n = np.where(seen, count, len(frames))[..., None]
     out = np.empty(frames.shape[1:], np.uint8)
