@@ -185,7 +185,7 @@ def visible_median(frames: Array, people: Array, least: int = 1, rows: int = 32)
 
     Returns:
         (H, W, 3) uint8, the mean of the middle two rounded half up (median over all frames where too few show a
-        pixel), and (H, W) bool: whether any frame shows it.
+        pixel), and (H, W) bool: whether enough frames show it.
     """
     count = (~people).sum(axis=0)
     seen = count >= least
