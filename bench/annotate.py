@@ -19,11 +19,16 @@ from datasets.errors import UsageError
 _PACKAGE = {"metrics": "facenet_pytorch", "pose": "rtmlib"}
 
 
-def annotate_dataset(dataset: str, words: Sequence[str], device: str, replace: bool, progress: Progress) -> list[Done]:
-    """Annotate all clips of a data set; one line a clip and annotator.
+def annotate_dataset(
+    dataset: str, words: Sequence[str], device: str, replace: bool, progress: Progress
+) -> tuple[list[Done], Path]:
+    """Annotate all clips of a data set.
 
     Args:
         words: roles, names of annotators or ``ROLE=NAME``.
+
+    Returns:
+        What became of every clip with every annotator, and the folder below which annotations lie.
 
     Raises:
         UsageError: an unknown word, a data set that brings its own annotations, or one that would be mixed.
@@ -34,12 +39,8 @@ def annotate_dataset(dataset: str, words: Sequence[str], device: str, replace: b
     cards = chosen(words)
     clips = open_dataset(dataset, "quick", "detected").footage()
     name = str(resolve_device(device))
-    return annotate(clips, [load(card, arguments, name) for card, arguments in cards], progress, folder_lock, replace)
-
-
-def where(dataset: str) -> Path:
-    """The folder below which the annotations of a data set lie."""
-    return open_dataset(dataset, "quick", "detected").footage()[0].folder.parent
+    annotators = [load(card, arguments, name) for card, arguments in cards]
+    return annotate(clips, annotators, progress, folder_lock, replace), clips[0].folder.parent
 
 
 def annotator_rows() -> list[dict[str, Any]]:

@@ -123,18 +123,18 @@ def annotate(
 
     Networks are never downloaded here (bench weights does); what one annotator made is never mixed with another's.
     """
-    from bench.annotate import annotate_dataset, where
+    from bench.annotate import annotate_dataset
     from bench.progress import Progress
 
     with Progress() as progress:
-        done = annotate_dataset(dataset, [word for word in words.split(",") if word], device, replace, progress)
+        done, place = annotate_dataset(dataset, [word for word in words.split(",") if word], device, replace, progress)
     if as_json:
         print_json([each.to_json() for each in done])
         return
     for each in done:
         about = each.reason if each.reason else f"{each.frames} frames" + _facts(each.facts or {})
         typer.echo(one_line(f"{each.annotator} {each.clip}: {each.state}, {about}"))
-    typer.echo(f"annotations: {where(dataset)}")
+    typer.echo(f"annotations: {place}")
 
 
 def _facts(facts: Mapping[str, Any]) -> str:
