@@ -79,11 +79,17 @@ def fetch(weight: Weight, progress: Progress, timeout: float = TIMEOUT_S) -> Pat
         timeout: seconds without a byte after which the server counts as gone.
 
     Raises:
-        MissingInputError: no network, the server refuses, or what came is not the file; the message says what to do.
+        MissingInputError: no network, the server refuses, what came is not the file, or it is one that users get by
+            hand; the message says what to do.
         StorageError: the disk is full, or the folder cannot be written.
     """
     if state(weight, verify=True) == "ok":
         return weight.path
+    if not weight.fetchable:
+        raise MissingInputError(
+            f"the suite does not download {weight.name}: nobody states the hash of {weight.file}, or where it lies",
+            f"get it {weight.source}; then bench weights add FILE --as {weight.name}",
+        )
     with folder_lock(weight.path.parent), storage_errors(weight.path):
         part = weight.path.with_name(weight.file + ".part")
         with _readable(weight):

@@ -14,8 +14,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from datasets.errors import UsageError
+
 if TYPE_CHECKING:
     import numpy as np
+
+    from datasets.footage import Footage
 
     Array = np.ndarray[Any, np.dtype[Any]]
 else:  # cards of datasets are imported to list them, which must not cost the import of numpy
@@ -234,6 +238,17 @@ class Dataset(ABC):
         self, splits: Sequence[str], protocols: Sequence[str], progress: Callable[[int, int, str], None]
     ) -> None:
         """Decode or render into the cache what is not there yet; calls ``progress(done, total, what)``."""
+
+    def footage(self) -> Sequence[Footage]:
+        """What annotators go through: every clip once, in its own size, with the folder of its annotations.
+
+        Raises:
+            UsageError: the annotations of this data set come with it.
+        """
+        raise UsageError(
+            f"the annotations of {self.spec.name} come with it, nothing is to be annotated",
+            f"it has: {', '.join(sorted(self.spec.kinds)) or 'none'}",
+        )
 
     def findings(self) -> Sequence[str]:
         """One line per file that was left out, with the reason (corrupt, too short, ...)."""

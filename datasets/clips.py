@@ -97,9 +97,12 @@ def require_kinds(clip: Clip, kinds: frozenset[str]) -> None:
     missing = sorted(kinds - clip.kinds)
     if missing:
         has = ", ".join(sorted(clip.kinds)) or "none"
+        from datasets.annotators.cards import how_to_annotate
+
+        command = how_to_annotate("DATASET", missing)
         raise MissingInputError(
             f"clip {clip.id} has no annotation {missing[0]!r} (it has: {has})",
-            "use a data set with that annotation, or a method that does not need it",
+            f"make it: {command}; or use a data set that has it" if command else "use a data set that has it",
         )
 
 

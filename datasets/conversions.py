@@ -138,6 +138,15 @@ MHP_TO_CIHP = (
     16, 17, 7, 6, 6, 6, 6, 1, 0, 0, 0, 9, 0, 0, 0, 4, 4, 3, 11, 0, 0, 3, 3, 5, 0, 5, 9,
 )  # fmt: skip
 
+#: Label set -> CIHP's labels, which are those of annotation kind ``parsing20``. Ours where sets differ, agreeing with
+#: the six classes: LIP's jumpsuits to dress, ATR's belt to pants and bag to background.
+TO_CIHP: Mapping[str, tuple[int, ...]] = {
+    "lip": (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 6, 11, 12, 13, 14, 15, 16, 17, 18, 19),
+    "atr": (0, 1, 2, 4, 5, 12, 9, 6, 9, 18, 19, 13, 16, 17, 14, 15, 0, 11),
+    "mhp": MHP_TO_CIHP,
+    "cihp": tuple(range(20)),
+}
+
 
 def relabel(labels: Array, table: tuple[int, ...]) -> Array:
     """Look every label of an (..., H, W) integer map up in a table. Raises SuiteError for a label beyond its end."""

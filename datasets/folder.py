@@ -10,17 +10,20 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from datasets.annotations import present_kinds
 from datasets.base import SPLITS, Clip, Dataset, FrameStack, Pair, PairList, Trial
 from datasets.clips import SubClip
-from datasets.errors import MissingInputError, UsageError
+from datasets.errors import MissingInputError, SuiteError, UsageError
 from datasets.files import cache_root, digest, safe_name, write_json
 from datasets.folder_decode import MIN_FRAMES, Decoded, decode
-from datasets.folder_scan import scan
+from datasets.folder_scan import Candidate, scan
 from datasets.folder_spec import CROSS, SELF, SPEC, folder_preset
 from datasets.folder_split import Splits, cross_pairs, make_splits, self_pairs
+from datasets.footage import Footage
+from datasets.provenance import made_by, mixed
+from datasets.video import open_video
 
 #: Version of the decoding and split rules, part of every fingerprint. Change it when frames or splits change.
 RULE = 1
@@ -52,9 +55,11 @@ class FolderDataset(Dataset):
         self.size = self._preset.size
         self.annotation_class = "detected"
         self._candidates = [(c, c.content()) for c in scan(self._folder)]
+        videos = digest(sorted((c.id, c.split, c.video_digest) for c, _ in self._candidates))
         content = digest(sorted((c.id, c.split, sha) for c, sha in self._candidates))
-        self.slug = f"folder-{safe_name(self._folder.resolve().name, limit=40)}-{content[:8]}"
-        kinds = frozenset[str]().union(*(present_kinds(c.annotations) for c, _ in self._candidates))
+        self.slug = f"folder-{safe_name(self._folder.resolve().name, limit=40)}-{videos[:8]}"
+        self._mixed = mixed(self._makers())
+        kinds = frozenset[str]().union(*(c.kinds for c, _ in self._candidates)) - self._mixed.keys()
         protocols = SPEC.protocols if len(self._candidates) > 1 else (SELF,)
         self.spec = dataclasses.replace(SPEC, kinds=kinds, protocols=protocols)
         self._content = content
@@ -93,6 +98,24 @@ class FolderDataset(Dataset):
         contents = {candidate.id: content for candidate, content in self._candidates}
         parts = [[c.id, len(c), contents[c.id.partition("+")[0]]] for c in self.clips(split)]  # "+val": a part
         return digest({"rule": RULE, "preset": self._decoding(), "split": split, "clips": parts})
+
+    # -- annotations -----------------------------------------------------------------------------------------------
+    def footage(self) -> Sequence[Footage]:
+        """Every video that can be opened, whatever the preset takes of it."""
+        return [
+            Footage(c.id, c.stored, frames=partial(open_video, c.path), claimed=_claimed(c), given=c.annotations)
+            for c, _ in self._candidates
+        ]
+
+    def _makers(self) -> dict[str, list[str]]:
+        """Kind -> who made it, clip by clip."""
+        found: dict[str, list[str]] = {}
+        for candidate, _ in self._candidates:
+            for kind in sorted(candidate.kinds):
+                folder = candidate.folder_of(kind)
+                assert folder is not None  # the kind is there
+                found.setdefault(kind, []).append(made_by(folder, kind))
+        return found
 
     # -- pairs -----------------------------------------------------------------------------------------------------
     def pairs(self, protocol: str) -> PairList:
@@ -133,7 +156,7 @@ class FolderDataset(Dataset):
         for done, (candidate, content) in enumerate(self._candidates):
             if progress:
                 progress(done, total, f"decoding {candidate.path.name}")
-            decoded.append(decode(candidate, content, self._preset))
+            decoded.append(decode(candidate, content, self._preset, self.spec.kinds))
         if progress:
             progress(total, total, "decoded")
         self._decoded = decoded
@@ -151,6 +174,8 @@ class FolderDataset(Dataset):
         for name in ("train", "test"):
             if not splits[name]:
                 raise MissingInputError(f"no video of {self._folder / name} can be used; the first: {reasons[0]}")
+        for sentence in self._mixed.values():
+            notes.insert(0, f"left out: {sentence}; bench data annotate folder:{self._folder} --replace makes it anew")
         if reasons:
             notes.insert(0, f"{len(reasons)} of {len(decoded)} videos of {self._folder} were left out")
         if len({c.identity for c in splits["test"]}) == 1 and len({c.identity for c in splits["train"]}) > 1:
@@ -159,3 +184,11 @@ class FolderDataset(Dataset):
         path = cache_root() / "folder-splits" / f"{self.slug}-{digest([RULE, self._content, self._decoding()])[:8]}"
         write_json(path / "split.json", {"folder": self._folder.name, "notes": notes, "splits": record})
         return splits, notes
+
+
+def _claimed(candidate: Candidate) -> int:
+    """How many frames a video states, 0 where it says nothing or cannot be opened."""
+    try:
+        return open_video(candidate.path).n_frames or 0
+    except SuiteError:
+        return 0

@@ -1,12 +1,12 @@
 """Decode a video once into the cache: square uint8 frames in one ``.npy``, annotations beside it.
 
 An entry is addressed by the content of the video, the size and rate asked for, and this code; it is complete when its
-``meta.json`` is there. Memory holds one frame at a time (annotations in ``.npz`` are read whole).
+``meta.json`` is there. Memory holds one frame at a time, and one of its annotations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,10 +15,11 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.lib import format as npy
 
+import datasets.annotation_files
 import datasets.annotations
 import datasets.letterbox
 import datasets.video
-from datasets.annotations import present_kinds, read_annotations, square_annotation
+from datasets.annotations import square_annotation, stream_annotation
 from datasets.base import Array
 from datasets.clips import ArrayClip
 from datasets.errors import StorageError, SuiteError
@@ -39,7 +40,13 @@ from datasets.video import Video, open_video
 
 #: A clip shorter than this can neither train nor drive.
 MIN_FRAMES = 8
-_CODE = (__file__, datasets.annotations.__file__, datasets.letterbox.__file__, datasets.video.__file__)
+_CODE = (
+    __file__,
+    datasets.annotation_files.__file__,
+    datasets.annotations.__file__,
+    datasets.letterbox.__file__,
+    datasets.video.__file__,
+)
 
 
 @dataclass(frozen=True)
@@ -58,8 +65,11 @@ class Decoded:
     reason: str = ""
 
 
-def decode(candidate: Candidate, content: str, preset: FolderPreset) -> Decoded:
+def decode(candidate: Candidate, content: str, preset: FolderPreset, kinds: Set[str]) -> Decoded:
     """The clip of a candidate: from the cache where it is there and undamaged, else decoded into it.
+
+    Args:
+        kinds: annotation kinds that the clip may show, where it has them.
 
     Raises:
         StorageError: the cache cannot be written.
@@ -78,7 +88,7 @@ def decode(candidate: Candidate, content: str, preset: FolderPreset) -> Decoded:
     clip = ArrayClip(
         candidate.id,
         entry / "rgb.npy",
-        annotations={kind: entry / f"{kind}.npy" for kind in meta["kinds"]},
+        annotations={kind: entry / f"{kind}.npy" for kind in meta["kinds"] if kind in kinds},
         identity=candidate.identity,
         fps=meta["fps"],
     )
@@ -101,7 +111,7 @@ def _fill(entry: Path, candidate: Candidate, preset: FolderPreset) -> dict[str, 
     video = open_video(candidate.path)
     step = _step(video, preset.max_fps)
     squares = (square(frame, preset.size) for frame in islice(video, 0, None, step))
-    frames = _write_frames(entry / "rgb.npy", islice(squares, preset.limit), preset.size)
+    frames = write_stack(entry / "rgb.npy", islice(squares, preset.limit))
     kinds = _write_annotations(entry, candidate, video, preset.size, step, frames) if frames >= MIN_FRAMES else []
     meta = {"frames": frames, "fps": video.fps / step, "kinds": kinds}
     write_json(entry / "meta.json", meta)
@@ -115,37 +125,41 @@ def _step(video: Video, max_fps: float | None) -> int:
     return max(1, round(video.fps / max_fps))
 
 
-def _write_frames(path: Path, frames: Iterator[Array], size: int) -> int:
-    """Stream (size, size, 3) uint8 frames into a ``.npy`` whose length is known only at the end; return the length."""
-    count = 0
+def write_stack(path: Path, frames: Iterable[Array]) -> int:
+    """Stream arrays of one shape and type into a ``.npy`` whose length is known only at the end; return the length."""
+    count, first = 0, None
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        _write_header(file, 0, size)
         for frame in frames:
-            file.write(frame.tobytes())
+            if first is None:
+                first = frame
+                _write_header(file, 0, first)
+            file.write(np.ascontiguousarray(frame).tobytes())
             count += 1
-        file.seek(0)
-        _write_header(file, count, size)
+        if first is not None:
+            file.seek(0)
+            _write_header(file, count, first)
     write_checksum(path)
     return count
 
 
-def _write_header(file: BinaryIO, count: int, size: int) -> None:
-    """The header of a (count, size, size, 3) uint8 array; numpy pads it so that a larger count takes no more room."""
-    npy.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)})
+def _write_header(file: BinaryIO, count: int, like: Array) -> None:
+    """The header of ``count`` such arrays; numpy pads it so that a larger count takes no more room."""
+    shape = (count, *like.shape)
+    npy.write_array_header_1_0(file, {"descr": npy.dtype_to_descr(like.dtype), "fortran_order": False, "shape": shape})
 
 
 def _write_annotations(entry: Path, candidate: Candidate, video: Video, size: int, step: int, frames: int) -> list[str]:
-    """Bring the annotations beside a video to the kept frames and the square; return their kinds.
+    """Bring the annotations of a video to the kept frames and the square; return their kinds.
 
     Flow and occlusion speak of the very next frame, so they are left out where frames are.
     """
-    kinds = present_kinds(candidate.annotations) - (frozenset({"flow", "occlusion"}) if step > 1 else frozenset())
-    for kind in sorted(kinds):  # one at a time: a whole clip of maps is large
-        array = read_annotations(candidate.annotations, [kind], None, video.size)[kind]
-        if len(array) < (frames - 1) * step + 1:
-            raise SuiteError(f"annotation {kind!r} of {candidate.path} has {len(array)} frames, fewer than the video")
-        with atomic_path(entry / f"{kind}.npy") as temporary:
-            kept = array[: (frames - 1) * step + 1 : step]
-            np.save(temporary, np.stack([square_annotation(kind, a, video.size, size) for a in kept]))
-        write_checksum(entry / f"{kind}.npy")
+    kinds = candidate.kinds - (frozenset({"flow", "occlusion"}) if step > 1 else frozenset())
+    last = (frames - 1) * step + 1
+    for kind in sorted(kinds):
+        folder = candidate.folder_of(kind) or candidate.annotations
+        notes = stream_annotation(folder, kind, last, video.size)
+        kept = (square_annotation(kind, note, video.size, size) for note in islice(notes, 0, last, step))
+        count = write_stack(entry / f"{kind}.npy", kept)
+        if count < frames:
+            raise SuiteError(f"annotation {kind!r} of {candidate.path} has fewer frames than the video")
     return sorted(kinds)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from datasets.annotation_files import find
+from datasets.annotations import present_kinds
 from datasets.errors import MissingInputError, UsageError
-from datasets.files import digest, safe_name, sha256_file
+from datasets.files import data_root, digest, safe_name, sha256_file
+from datasets.provenance import note_digest
 from datasets.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, frame_files, natural_key
 
 ANNOTATIONS = ".annotations"
+#: Folder below BENCH_DATA with the annotations of videos that lie elsewhere.
+STORED = "annotations"
 _SPLIT_FOLDERS = ("train", "val", "test")
 
 
@@ -36,14 +42,42 @@ class Candidate:
         name = self.path.stem if self.path.suffix.lower() in VIDEO_SUFFIXES + IMAGE_SUFFIXES else self.path.name
         return self.path.with_name(name + ANNOTATIONS)
 
+    @cached_property
+    def _hashes(self) -> list[list[str]]:
+        """(name, SHA-256) of the clip's own files."""
+        files = [(p.name, p) for p in frame_files(self.path)] if self.path.is_dir() else [("", self.path)]
+        return [[name, sha256_file(p)] for name, p in files]
+
+    @property
+    def video_digest(self) -> str:
+        """SHA-256 over the names and bytes of the clip's own files."""
+        return digest([self.path.suffix.lower(), self._hashes])
+
+    @property
+    def stored(self) -> Path:
+        """Where ``bench data annotate`` puts its annotations: a place of the video's content, so that it may move."""
+        return data_root() / STORED / self.video_digest[:32]
+
+    def folder_of(self, kind: str) -> Path | None:
+        """The folder that holds a kind, that beside the clip first; None where it is absent."""
+        return next((f for f in (self.annotations, self.stored) if find(f, kind) is not None), None)
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Annotation kinds that are there."""
+        return present_kinds(self.annotations) | present_kinds(self.stored)
+
     def content(self) -> str:
         """SHA-256 over the names and bytes of the clip's files and of its annotations."""
-        files = [(p.name, p) for p in frame_files(self.path)] if self.path.is_dir() else [("", self.path)]
+        files = list(self._hashes)
         if self.annotations.is_dir():
             notes = sorted(p for p in self.annotations.rglob("*") if p.is_file())
-            files += [(p.relative_to(self.path.parent).as_posix(), p) for p in notes]
-        suffix = self.path.suffix.lower()
-        return digest([suffix, [[name, sha256_file(p)] for name, p in files]])
+            files += [[p.relative_to(self.path.parent).as_posix(), sha256_file(p)] for p in notes]
+        for kind in sorted(present_kinds(self.stored) - present_kinds(self.annotations)):
+            path = find(self.stored, kind)
+            assert path is not None  # it is present
+            files.append([f"{STORED}/{kind}", note_digest(self.stored, kind, path)])
+        return digest([self.path.suffix.lower(), files])
 
 
 def scan(folder: Path) -> list[Candidate]:

@@ -19,8 +19,10 @@ class Weight:
     """One known file.
 
     Attributes:
-        sha256: of the file, or as many of its first digits as are published.
-        source: where it comes from: a URL, or ``torchvision:<Enum>.<member>`` (that library knows the address).
+        sha256: of the file, or as many of its first digits as are published; "" where nobody states it: any file of
+            that name is taken, and its own hash is recorded with what it makes.
+        source: where it comes from: a URL, or ``torchvision:<Enum>.<member>`` (that library knows the address), or
+            ``by hand: ...`` where the suite does not fetch it.
         used_by: what needs it.
         size: bytes of the file; 0 where nobody states them.
     """
@@ -32,6 +34,11 @@ class Weight:
     licence: str
     used_by: str
     size: int = 0
+
+    @property
+    def fetchable(self) -> bool:
+        """Whether ``bench weights fetch`` gets it: there is an address, and a hash to check what comes."""
+        return bool(self.sha256) and not self.source.startswith("by hand:")
 
     @property
     def path(self) -> Path:
@@ -137,6 +144,102 @@ KNOWN: tuple[Weight, ...] = (
 )
 
 
+#: Read by annotators only.
+_GIVEN: tuple[Weight, ...] = (
+    Weight(
+        name="keypointrcnn",
+        file="keypointrcnn_resnet50_fpn_coco-fc266e95.pth",
+        sha256="fc266e95",
+        source="torchvision:KeypointRCNN_ResNet50_FPN_Weights.COCO_V1",
+        licence="BSD-3-Clause (torchvision); trained on COCO",
+        used_by="annotator keypointrcnn",
+    ),
+    Weight(
+        name="raft-small",
+        file="raft_small_C_T_V2-01064c6d.pth",
+        sha256="01064c6d",
+        source="torchvision:Raft_Small_Weights.C_T_V2",
+        licence="BSD-3-Clause (torchvision); trained on FlyingChairs, FlyingThings3D",
+        used_by="annotator raft-small",
+    ),
+    Weight(
+        name="densepose",
+        file="densepose_r101_fpn_dl.torchscript",
+        sha256="",
+        source="by hand: releases of github.com/dajes/DensePose-TorchScript (densepose_rcnn_R_101_FPN_DL_s1x)",
+        licence="CC BY-SA 3.0 (DensePose model zoo); trained on DensePose-COCO (CC BY-NC)",
+        used_by="annotator densepose",
+    ),
+    Weight(
+        name="schp-lip",
+        file="exp-schp-201908261155-lip.pth",
+        sha256="24fa3254ceeb74c8435458994a64b522fb439a3635b7b86ff470457e0413da00",
+        source="by hand: links in the README of github.com/GoGoDuck912/Self-Correction-Human-Parsing",
+        licence="MIT; trained on LIP (research)",
+        used_by="annotator schp-lip",
+        size=267_449_349,
+    ),
+    Weight(
+        name="schp-atr",
+        file="exp-schp-201908301523-atr.pth",
+        sha256="e9d7c91ce3b4e7133df56b599fc817b533e3439c5e8d282a59126d2fda339a2a",
+        source="by hand: links in the README of github.com/GoGoDuck912/Self-Correction-Human-Parsing",
+        licence="MIT; trained on ATR (research)",
+        used_by="annotator schp-atr",
+        size=267_445_237,
+    ),
+    Weight(
+        name="segformer-clothes",
+        file="segformer_b2_clothes.safetensors",
+        sha256="",
+        source="by hand: model.safetensors of huggingface.co/mattmdjaga/segformer_b2_clothes",
+        licence="see its model card (SegFormer: NVIDIA source code licence, non-commercial); trained on ATR",
+        used_by="annotator segformer-clothes",
+    ),
+    Weight(
+        name="rvm",
+        file="rvm_mobilenetv3_fp32.torchscript",
+        sha256="",
+        source="by hand: release v1.0.0 of github.com/PeterL1n/RobustVideoMatting",
+        licence="GPL-3.0",
+        used_by="annotator rvm",
+    ),
+    Weight(
+        name="rvm-resnet50",
+        file="rvm_resnet50_fp32.torchscript",
+        sha256="",
+        source="by hand: release v1.0.0 of github.com/PeterL1n/RobustVideoMatting",
+        licence="GPL-3.0",
+        used_by="annotator rvm-resnet50",
+    ),
+    Weight(
+        name="lama",
+        file="big-lama.pt",
+        sha256="344c77bbcb158f17dd143070d1e789f38a66c04202311ae3a258ef66667a9ea9",
+        source="https://github.com/Sanster/models/releases/download/add_big_lama/big-lama.pt",
+        licence="Apache-2.0; trained on Places2 (research terms)",
+        used_by="annotator median-lama",
+    ),
+    Weight(
+        name="osnet",
+        file="osnet_x1_0_msmt17.pth",
+        sha256="",
+        source="by hand: model zoo of github.com/KaiyangZhou/deep-person-reid (osnet_x1_0, MSMT17 or Market-1501)",
+        licence="MIT; trained on MSMT17 or Market-1501 (research)",
+        used_by="judge osnet (AED on real videos)",
+    ),
+    Weight(
+        name="super-slomo",
+        file="SuperSloMo.ckpt",
+        sha256="",
+        source="by hand: link in the README of github.com/avinashpaliwal/Super-SloMo",
+        licence="MIT; trained on Adobe240-fps",
+        used_by="judge super-slomo (Interp-PSNR)",
+    ),
+)
+KNOWN += _GIVEN
+
+
 def weight(name: str) -> Weight:
     """The entry of that name; it must be one of :data:`KNOWN`."""
     return next(entry for entry in KNOWN if entry.name == name)
@@ -148,7 +251,9 @@ def checked(entry: Weight) -> Path:
     Raises:
         MissingInputError: it is absent or another file; the hint is the command that gets it.
     """
-    hint = f"run `bench weights fetch {entry.name}`, or `bench weights add FILE --as {entry.name}`"
+    by_hand = f"`bench weights add FILE --as {entry.name}`"
+    fetch = f"run `bench weights fetch {entry.name}`, or {by_hand}"
+    hint = fetch if entry.fetchable else f"get it {entry.source}; then {by_hand}"
     if not entry.path.is_file():
         raise MissingInputError(f"the weights {entry.name} ({entry.file}) are not here", hint)
     digest = sha256_file(entry.path)

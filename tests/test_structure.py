@@ -23,6 +23,7 @@ SEEN_BY_BENCH = {
     "methods.base", "datasets.base", "datasets.errors", "datasets.files", "datasets.clips", "datasets.annotations",
     "datasets.letterbox", "datasets.video", "datasets.video_write", "datasets.weights",
     "datasets.store.card", "datasets.store.items", "datasets.store.prepare", "datasets.store.verify",
+    "datasets.annotators.base", "datasets.annotators.cards", "datasets.annotators.run",
 }  # fmt: skip
 HEAVY = {"torch", "torchvision", "cv2", "av", "pandas", "scipy", "wandb"}
 

@@ -23,7 +23,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "show": ("bench.cli.show", "one run, method, dataset or metric in full"),
     "check": ("bench.cli.check", "try a method against the interface"),
     "new": ("bench.cli.new", "scaffold a method plugin"),
-    "data": ("bench.cli.data", "list, prepare, verify and export datasets"),
+    "data": ("bench.cli.data", "list, prepare, annotate, verify and export datasets"),
     "weights": ("bench.cli.weights", "list, fetch, add and verify pretrained weights"),
     "import-checkpoint": ("bench.cli.import_checkpoint", "turn an official checkpoint into one of this suite"),
     "doctor": ("bench.cli.doctor", "check the installation"),

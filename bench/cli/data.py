@@ -1,9 +1,10 @@
-"""``bench data``: list, prepare, verify and export data sets."""
+"""``bench data``: list, prepare, annotate, verify and export data sets."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,13 +25,15 @@ Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
         "bench data list synthetic --preset tiny",
         "bench data prepare synthetic --preset quick",
         "bench data prepare taichi --from ~/taichi",
+        "bench data annotate folder:videos --with face,background",
+        "bench data annotators",
         "bench data verify taichi",
         "bench data verify folder:videos",
         "bench data export synthetic:CLIP --out exported",
     )
 )
 def data() -> None:
-    """List, prepare, verify and export data sets."""
+    """List, prepare, annotate, verify and export data sets."""
 
 
 @app.command("list", epilog=opt.examples("bench data list", "bench data list synthetic --preset tiny --json"))
@@ -98,6 +101,56 @@ def prepare(
     for finding in opened.findings():
         typer.echo(finding)
     typer.echo(f"{opened.slug}: ready")
+
+
+@app.command(
+    epilog=opt.examples(
+        "bench data annotate folder:videos --with face,background",
+        "bench data annotate taichi --with keypoints,iuv,parsing,mask --device cuda",
+        "bench data annotate taichi --with parsing=schp-atr --replace",
+        "",
+        "Run again, it goes on with the clips that are not annotated yet.",
+    )
+)
+def annotate(
+    dataset: DataArgument,
+    words: Annotated[str, typer.Option("--with", help="Annotations, or annotators (ROLE=NAME), separated by commas.")],
+    device: opt.Device = "auto",
+    replace: Annotated[bool, typer.Option("--replace", help="Make anew what another annotator made.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Let pretrained networks say where people, faces and surfaces are in every frame, and store it losslessly.
+
+    Networks are never downloaded here (bench weights does); what one annotator made is never mixed with another's.
+    """
+    from bench.annotate import annotate_dataset
+    from bench.progress import Progress
+
+    with Progress() as progress:
+        done, place = annotate_dataset(dataset, [word for word in words.split(",") if word], device, replace, progress)
+    if as_json:
+        print_json([each.to_json() for each in done])
+        return
+    for each in done:
+        about = each.reason if each.reason else f"{each.frames} frames" + _facts(each.facts or {})
+        typer.echo(one_line(f"{each.annotator} {each.clip}: {each.state}, {about}"))
+    typer.echo(f"annotations: {place}")
+
+
+def _facts(facts: Mapping[str, Any]) -> str:
+    return "".join(f"; {name}: {one_line(value)}" for name, value in facts.items())
+
+
+@app.command(epilog=opt.examples("bench data annotators", "bench data annotators --json"))
+def annotators(as_json: Json = False) -> None:
+    """List what can be annotated, by which network, under which licence, and whether its weights are here."""
+    from bench.annotate import annotator_rows
+
+    rows = annotator_rows()
+    if as_json:
+        print_json(rows)
+    else:
+        typer.echo(table(rows, ("annotation", "name", "makes", "state", "measured", "licence")))
 
 
 @app.command(

@@ -68,16 +68,22 @@ class RAFT:
         return image if factor == 1 else F.interpolate(image, scale_factor=factor, mode="bilinear")
 
 
-def raft_large(device: str = "cpu") -> RAFT:
-    """RAFT-large with torchvision's weights ``C_T_SKHT_V2``, from the weights folder; nothing is downloaded.
+def load(name: str, device: str = "cpu") -> RAFT:
+    """``raft-large`` or ``raft-small`` with torchvision's weights, from the weights folder; nothing is downloaded.
 
     Raises:
         MissingInputError: the file is absent or damaged; the hint is the command that gets it.
     """
-    from torchvision.models.optical_flow import raft_large as architecture
+    from torchvision.models import optical_flow
 
-    state = known_state("raft-large")
-    return RAFT(build(lambda: architecture(weights=None, progress=False), state), state_digest(state), device=device)
+    make = {"raft-large": optical_flow.raft_large, "raft-small": optical_flow.raft_small}[name]
+    state = known_state(name)
+    return RAFT(build(lambda: make(weights=None, progress=False), state), state_digest(state), device=device)
+
+
+def raft_large(device: str = "cpu") -> RAFT:
+    """RAFT-large (``C_T_SKHT_V2``). Raises MissingInputError as :func:`load` does."""
+    return load("raft-large", device)
 
 
 def _margins(side: int) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,32 @@ def known_state(name: str) -> dict[str, Tensor]:
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """A state dict from a file, loaded with ``weights_only=True``."""
-    state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return state
+    """A state dict from a file: safetensors, or loaded with ``weights_only=True``.
+
+    Where it lies under ``state_dict`` in a checkpoint it is taken from there; the prefix ``module.`` of
+    DataParallel goes off.
+
+    Raises:
+        MissingInputError: it is no such file, or would run code when it is opened.
+    """
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise MissingInputError(f"{path} is no safetensors file: {error}", "get the official file") from None
+    try:
+        found: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        what = str(error).strip().splitlines()[0]
+        raise MissingInputError(
+            f"{path} holds no weights that can be read safely: {what}", "get the official file"
+        ) from None
+    if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
+        found = found["state_dict"]
+    return {name.removeprefix("module."): tensor for name, tensor in found.items()}
 
 
 def state_digest(state: State) -> str:
@@ -50,6 +74,11 @@ def build(make: Callable[[], nn.Module], state: State) -> nn.Module:
     """
     with torch.device("meta"):
         network = make()
+    return filled(network, state)
+
+
+def filled(network: nn.Module, state: State) -> nn.Module:
+    """The network in eval mode, without gradients, holding exactly these weights. Raises MissingInputError."""
     try:
         network.load_state_dict({name: tensor.detach().clone() for name, tensor in state.items()}, assign=True)
     except RuntimeError as error:
@@ -61,3 +90,19 @@ def build(make: Callable[[], nn.Module], state: State) -> nn.Module:
 def image(frame: Any) -> Tensor:
     """(1, 3, H, W) float32 in 0..255 of an (H, W, 3) uint8 frame."""
     return torch.from_numpy(frame.copy()).permute(2, 0, 1)[None].float()
+
+
+def load_script(path: Path, device: str = "cpu") -> tuple[torch.jit.ScriptModule, str]:
+    """A TorchScript file in eval mode, and its SHA-256. The code inside it runs when it is called.
+
+    Raises:
+        MissingInputError: it cannot be opened as TorchScript.
+    """
+    from datasets.files import sha256_file
+
+    try:
+        network = torch.jit.load(str(path), map_location=device).eval()
+    except (RuntimeError, ValueError) as error:
+        what = str(error).strip().splitlines()[0]
+        raise MissingInputError(f"{path} is no TorchScript file: {what}", "get the official export of it") from None
+    return network, sha256_file(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from datasets.annotations import present_kinds, read_annotations
 from datasets.base import Array
 from datasets.conversions import looks_lossy, part_channels
 from datasets.errors import SuiteError
+from datasets.provenance import mixed, read_provenance
 from datasets.store.card import RealSpec
+from datasets.store.dataset import makers
 from datasets.store.items import Finding
 from datasets.store.manifest import Manifest, Row
 from datasets.store.prepare import ANNOTATIONS
@@ -33,10 +36,17 @@ def check_notes(store: Manifest, row: Row) -> list[Finding]:
             problem = _raw_iuv(folder) if kind == "iuv" else ""
             found.append(Finding("E", 11, row.clip_id, problem or error.message, _REMEDY))
             continue
-        problem = _problem(kind, array, row)
+        problem = _changed(folder, kind, array) or _problem(kind, array, row)
         if problem:
             found.append(Finding("E", 11, row.clip_id, f"{kind}: {problem}", _REMEDY))
     return found
+
+
+def _changed(folder: Path, kind: str, array: Array) -> str:
+    """Whether the values are still those that the annotator wrote; "" where they are, or nothing is recorded."""
+    known = read_provenance(folder, kind)
+    same = known is None or known.sha256 == hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+    return "" if same else "its values changed since they were made"
 
 
 def _lossy_files(folder: Path) -> list[str]:
@@ -85,6 +95,12 @@ def _problem(kind: str, array: Array, row: Row) -> str:
     if kind in ("parsing20", "parsing6", "mask") and not array.any():
         return "nobody in any frame"
     return ""
+
+
+def check_makers(card: RealSpec, store: Manifest) -> list[Finding]:
+    """Kinds that several annotators made: their answers differ, and a data set shows none of them."""
+    remedy = f"bench data annotate {card.name} --with ROLE --replace makes it anew for all clips"
+    return [Finding("E", 11, "", text, remedy) for text in mixed(makers(store.root, store.rows)).values()]
 
 
 def check_completeness(card: RealSpec, store: Manifest) -> list[Finding]:

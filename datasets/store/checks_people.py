@@ -6,28 +6,29 @@ The detector is MTCNN (Zhang et al., 2016) of package facenet-pytorch, whose wei
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
+from datasets.annotators.cards import CARDS, load
+from datasets.annotators.mtcnn import Mtcnn
 from datasets.base import Array
-from datasets.errors import MissingInputError
 from datasets.store.card import RealSpec
 from datasets.store.items import Finding
 from datasets.store.manifest import Manifest, Row
 from datasets.video import read_image
 
-#: Frames that are looked at of each clip, the share that must show one face, and the least probability of a face.
-SAMPLES, SHARE, SURE = 5, 0.95, 0.9
+#: Frames that are looked at of each clip, and the share that must show one face.
+SAMPLES, SHARE = 5, 0.95
 
 
 def check_people(card: RealSpec, store: Manifest, progress: Callable[[int, int, str], None]) -> list[Finding]:
     """One finding a clip in which not exactly one face is found. Raises MissingInputError without the detector."""
-    detector = _detector()
+    detector = load(next(about for about in CARDS if about.role == "face"))
+    assert isinstance(detector, Mtcnn)
     found = []
     for done, row in enumerate(store.rows):
         progress(done, len(store.rows), f"looking for faces in {row.clip_id}")
-        counts = [_faces(detector, frame) for frame in _sampled(store, row)]
+        counts = [len(detector.faces(frame)) for frame in _sampled(store, row)]
         one = sum(count == 1 for count in counts) / len(counts)
         if one < SHARE:
             many = max(counts) > 1
@@ -36,24 +37,6 @@ def check_people(card: RealSpec, store: Manifest, progress: Callable[[int, int, 
     return found
 
 
-def _detector() -> Any:
-    try:
-        from facenet_pytorch import MTCNN
-    except ImportError:
-        raise MissingInputError(
-            "package facenet-pytorch is not installed, which finds faces",
-            "install the extra: pip install 'motion-transfer-bench[metrics]', or leave --people out",
-        ) from None
-    return MTCNN(keep_all=True, device="cpu").eval()
-
-
 def _sampled(store: Manifest, row: Row) -> list[Array]:
     at = np.linspace(0, row.n_frames - 1, min(SAMPLES, row.n_frames)).round().astype(int)
     return [read_image(store.root / row.path / f"{i:06d}.png") for i in dict.fromkeys(at.tolist())]
-
-
-def _faces(detector: Any, frame: Array) -> int:
-    from PIL import Image
-
-    _, probabilities = detector.detect(Image.fromarray(frame))
-    return sum(p is not None and p > SURE for p in np.atleast_1d(probabilities))

@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from datasets.annotations import present_kinds, read_annotations, square_annotation
+from datasets.annotation_files import find
+from datasets.annotations import present_kinds, square_annotation, stream_annotation
 from datasets.base import SPLITS, Array, Clip, Dataset, FrameStack, Pair, PairList, Trial
 from datasets.clips import SubClip, check_indices, require_kinds
-from datasets.errors import MissingInputError, UsageError
-from datasets.files import (
-    atomic_path,
-    cache_root,
-    digest,
-    sha256_file,
-    sha256_of,
-    source_digest,
-    stated_checksums,
-    verify_checksum,
-    write_checksum,
-)
-from datasets.folder_decode import MIN_FRAMES
+from datasets.errors import MissingInputError, SuiteError, UsageError
+from datasets.files import cache_root, digest, sha256_of, source_digest, verify_checksum
+from datasets.folder_decode import MIN_FRAMES, write_stack
 from datasets.folder_spec import folder_preset
 from datasets.folder_split import cross_pairs, cut_ends, self_pairs
+from datasets.footage import Footage
 from datasets.letterbox import square
+from datasets.provenance import made_by, mixed, note_digest
 from datasets.store.card import CROSS, DISJOINT, SELF, RealSpec, require_prepared
 from datasets.store.manifest import Row, fingerprint, read_manifest
 from datasets.store.prepare import ANNOTATIONS
@@ -44,13 +39,23 @@ class StoreClip(Clip):
 
     Args:
         row: its line of the manifest. step: every how many frames one is taken. limit: at most so many frames.
+        hidden: annotation kinds that are not shown.
     """
 
-    def __init__(self, root: Path, row: Row, size: int, step: int = 1, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        row: Row,
+        size: int,
+        step: int = 1,
+        limit: int | None = None,
+        hidden: frozenset[str] = frozenset(),
+    ) -> None:
         self.id, self.identity, self.fps = row.clip_id, row.identity, row.fps / step
         self.size, self.factors = (size, size), {}
         self.notes = root / ANNOTATIONS / row.clip_id
-        kinds = present_kinds(self.notes)
+        self._hidden = hidden
+        kinds = present_kinds(self.notes) - hidden
         # Flow and occlusion speak of the very next frame, which a larger step leaves out.
         self.kinds = kinds if step == 1 else kinds - {"flow", "occlusion"}
         self.row, self.step = row, step
@@ -80,10 +85,11 @@ class StoreClip(Clip):
         path = self.notes_cache(kind)
         if not verify_checksum(path):
             shape = (self.row.height, self.row.width)
-            stored = read_annotations(self.notes, [kind], self.row.n_frames, shape)[kind][:: self.step][: len(self)]
-            with atomic_path(path) as temporary:
-                np.save(temporary, np.stack([square_annotation(kind, a, shape, self.size[0]) for a in stored]))
-            write_checksum(path)
+            notes = stream_annotation(self.notes, kind, self.row.n_frames, shape)
+            kept = islice(notes, 0, len(self) * self.step, self.step)
+            count = write_stack(path, (square_annotation(kind, note, shape, self.size[0]) for note in kept))
+            if count < len(self):
+                raise SuiteError(f"annotation {kind!r} of clip {self.id} has fewer frames than the clip ({self.notes})")
         self._caches[kind] = path
         return self._annotation(kind)
 
@@ -96,17 +102,31 @@ class StoreClip(Clip):
         key = [self.row.clip_id, notes_digest(self.notes, [kind]), self.size[0], self.step, len(self), code]
         return cache_root() / "store" / digest(key)[:24] / f"{kind}.npy"
 
-    def __reduce__(self) -> tuple[Callable[..., StoreClip], tuple[Path, Row, int, int, int]]:
+    def __reduce__(self) -> tuple[Callable[..., StoreClip], tuple[Path, Row, int, int, int, frozenset[str]]]:
         root = self._frames.parents[len(Path(self.row.path).parts) - 1]
-        return StoreClip, (root, self.row, self.size[0], self.step, len(self))
+        return StoreClip, (root, self.row, self.size[0], self.step, len(self), self._hidden)
 
 
-def notes_digest(folder: Path, kinds: Sequence[str] | None = None) -> str:
-    """Hash of the annotations of a clip: of the checksums beside the files where there are any, else of their bytes."""
+def notes_digest(folder: Path, kinds: Iterable[str] | None = None) -> str:
+    """Hash of the annotations of a clip: what their provenance states of their values, else of their files' bytes."""
     names = sorted(present_kinds(folder) if kinds is None else kinds)
-    files = sorted(p for p in folder.rglob("*") if p.suffix in (".npz", ".png")) if folder.is_dir() else []
-    chosen = [p for p in files if p.relative_to(folder).parts[0].partition(".")[0] in names]
-    return digest([(p.relative_to(folder).as_posix(), (stated_checksums(p) or [sha256_file(p)])[0]) for p in chosen])
+    paths = [(kind, path) for kind in names if (path := find(folder, kind)) is not None]
+    return digest([(kind, note_digest(folder, kind, path)) for kind, path in paths])
+
+
+def stored_frames(root: Path, row: Row) -> Iterator[Array]:
+    """The frames of a clip at its stored size. Raises CorruptVideoError, MissingInputError for a damaged one."""
+    return (read_image(root / row.path / f"{i:06d}.png") for i in range(row.n_frames))
+
+
+def makers(root: Path, rows: Iterable[Row]) -> dict[str, list[str]]:
+    """Annotation kind -> who made it, clip by clip. Raises SuiteError for a damaged record."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        folder = root / ANNOTATIONS / row.clip_id
+        for kind in sorted(present_kinds(folder)):
+            found.setdefault(kind, []).append(made_by(folder, kind))
+    return found
 
 
 class StoreDataset(Dataset):
@@ -136,6 +156,7 @@ class StoreDataset(Dataset):
         self._manifest = read_manifest(card.root)
         self.size, self.annotation_class = self._preset.size, "detected"
         self.slug = card.name + (f"-{argument}" if argument else "")
+        self._mixed = mixed(makers(card.root, self._manifest.rows))
         self._splits = _splits(self._open(row) for row in self._chosen())
         clips = [clip for name in ("train", "test") for clip in self._splits[name]]
         kinds = frozenset.intersection(*(clip.kinds for clip in clips)) if clips else frozenset[str]()
@@ -176,9 +197,23 @@ class StoreDataset(Dataset):
         """What the import left out, and what is missing of the official lists."""
         info = self._manifest.info
         lines = [f"{f['clip'] or '*'}: {f['message']}" for f in info.get("findings", []) if f["level"] == "E"]
+        again = f"bench data annotate {self.card.name} --replace makes it anew"
+        lines += [f"left out: {sentence}; {again}" for sentence in self._mixed.values()]
         if info.get("missing"):
             lines.append(f"{info['missing']} clips of the official list are not here (missing.csv)")
         return lines
+
+    def footage(self) -> Sequence[Footage]:
+        """Every clip of the store, at its stored size."""
+        return [
+            Footage(
+                row.clip_id,
+                self._root / ANNOTATIONS / row.clip_id,
+                frames=partial(stored_frames, self._root, row),
+                claimed=row.n_frames,
+            )
+            for row in self._manifest.rows
+        ]
 
     # -- pairs -----------------------------------------------------------------------------------------------------
     def pairs(self, protocol: str) -> PairList:
@@ -243,7 +278,8 @@ class StoreDataset(Dataset):
     def _open(self, row: Row) -> tuple[str, StoreClip]:
         fps = self._preset.max_fps
         step = max(1, round(row.fps / fps)) if fps and not self.card.images else 1
-        return row.split, StoreClip(self._root, row, self._preset.size, step, self._preset.limit)
+        hidden = frozenset(self._mixed)
+        return row.split, StoreClip(self._root, row, self._preset.size, step, self._preset.limit, hidden)
 
 
 def _sizes(card: RealSpec, preset: str) -> dict[str, int]:

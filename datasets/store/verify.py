@@ -59,6 +59,7 @@ def _lists(card: RealSpec, store: Manifest) -> list[Finding]:
         checks_lists.check_names,
         checks_lists.check_pairs,
         checks_notes.check_completeness,
+        checks_notes.check_makers,
         checks_lists.check_fingerprint,
     )
     return [finding for check in checks for finding in check(card, store)]

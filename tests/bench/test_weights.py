@@ -153,7 +153,8 @@ def test_a_part_that_is_too_long_is_thrown_away(weight: Weight, server: Server) 
 
 def test_the_manifest_is_whole() -> None:
     for weight in KNOWN:
-        assert weight.licence and weight.used_by and weight.source and len(weight.sha256) in (8, 64)
+        assert weight.licence and weight.used_by and weight.source
+        assert len(weight.sha256) in ((8, 64) if weight.fetchable else (0, 64))
         assert weight.size >= 0 and Path(weight.file).name == weight.file
 
 
@@ -210,8 +211,20 @@ def test_add_takes_only_the_right_file(weight: Weight, tmp_path: Path) -> None:
     assert (tmp_path / "good").exists()
 
 
+def test_what_users_get_by_hand_is_not_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path / "weights"))
+    for weight in (entry for entry in KNOWN if not entry.fetchable):
+        assert weight.source.startswith("by hand: ")
+        with pytest.raises(MissingInputError, match=f"does not download {weight.name}") as caught:
+            fetch(weight, silent)
+        assert f"bench weights add FILE --as {weight.name}" in caught.value.hint
+    unstated = next(entry for entry in KNOWN if not entry.sha256)
+    (tmp_path / "file").write_bytes(b"whatever its author sent")
+    assert add(tmp_path / "file", unstated) == unstated.path and state(unstated, verify=True) == "ok"
+
+
 def test_the_table_agrees_with_torchvision() -> None:
-    for weight in KNOWN:
+    for weight in (entry for entry in KNOWN if entry.fetchable):
         url = address(weight)
         assert url.startswith("https://") and url.partition("?")[0].endswith("/" + weight.file)
         assert not weight.source.startswith("torchvision:") or weight.sha256[:8] in weight.file

@@ -113,8 +113,30 @@ WORLD = tuple(
     for role, title in {**_WORLD_ROLES, "identity": "who is shown"}.items()
 )
 
+#: Annotators of real video that measure as well; their weights are got by hand.
+ANNOTATORS = tuple(
+    JudgeCard(
+        name=name,
+        role=role,
+        implementation=f"bench.evaluation.judges.annotators:{attribute}",
+        title=title,
+        weights=(weights,),
+        licence=licence,
+    )
+    for name, role, attribute, title, weights, licence in (
+        ("osnet-x1.0", "identity", "osnet", "OSNet x1.0: re-identification, whole frame at 256 x 128", "osnet",
+         "MIT; trained on MSMT17 or Market-1501 (research)"),
+        ("super-slomo", "interpolation", "super_slomo", "Super SloMo: the frame halfway", "super-slomo",
+         "MIT; trained on Adobe240-fps"),
+        ("densepose-r101", "parts", "densepose", "DensePose R101-FPN-DL: parts of the largest person", "densepose",
+         "CC BY-SA 3.0; trained on DensePose-COCO (CC BY-NC)"),
+        ("schp-lip", "parsing", "schp", "SCHP trained on LIP, as CIHP's labels", "schp-lip",
+         "MIT; trained on LIP (research)"),
+    )
+)  # fmt: skip
+
 #: All of them.
-CARDS: tuple[JudgeCard, ...] = (*LPIPS, *INCEPTION, *I3D, FACE, DWPOSE, RAFT, *WORLD)
+CARDS: tuple[JudgeCard, ...] = (*LPIPS, *INCEPTION, *I3D, FACE, DWPOSE, RAFT, *WORLD, *ANNOTATORS)
 
 
 def card(name: str) -> JudgeCard:

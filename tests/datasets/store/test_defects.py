@@ -12,10 +12,13 @@ import pytest
 from helpers import errors, silent
 from PIL import Image
 
+from datasets.annotation_write import note_writer
 from datasets.annotations import write_annotations
 from datasets.errors import MissingInputError
 from datasets.files import atomic_path
+from datasets.provenance import maker
 from datasets.store.card import RealSpec
+from datasets.store.dataset import StoreDataset
 from datasets.store.items import Finding, Options
 from datasets.store.manifest import Manifest, clip_id, read_manifest
 from datasets.store.prepare import ANNOTATIONS, prepare
@@ -251,6 +254,29 @@ def test_annotations_in_the_wrong_order_lossy_or_out_of_range(store: Manifest, s
     assert has(findings, "E11", rows[0], "clips have no keypoints")
 
 
+def test_annotations_that_changed_or_come_from_several_annotators(store: Manifest, shrink: Shrink) -> None:
+    about = {"version": "1", "weights": "", "licence": "MIT"}
+    for i, row in enumerate(store.rows):
+        name = "one" if i else "other"
+        folder = store.root / ANNOTATIONS / row.clip_id
+        with note_writer(folder, "mask", N, (64, 64), {**about, "annotator": name, "clip": row.clip_id}) as writer:
+            for _ in range(N):
+                writer.add(np.eye(64, dtype=np.uint8))
+    findings = checked(shrink)
+    many, few = (maker(name, "1", "", {}) for name in ("one", "other"))
+    assert [f.message for f in findings if f.check == 11 and f.level == "E"] == [
+        f"mask comes from 2 annotators ({many}: 4 clips, {few}: 1 clips)"
+    ]
+    data = StoreDataset(shrink("taichi"), "", "tiny")
+    assert "mask" not in data.clips("test")[0].kinds and "2 annotators" in data.findings()[-1]
+    other = store.root / ANNOTATIONS / store.rows[1].clip_id
+    with note_writer(other.parent / "x", "mask", N, (64, 64), {**about, "annotator": "x", "clip": "x"}) as writer:
+        for _ in range(N):
+            writer.add(np.ones((64, 64), np.uint8))
+    (other.parent / "x" / "mask.npz").replace(other / "mask.npz")
+    assert has(checked(shrink), "E11", store.rows[1].clip_id, "changed since they were made")
+
+
 def _raw(path: Path, array: np.ndarray) -> None:
     """Write what write_annotations would refuse."""
     with atomic_path(path) as temporary:
@@ -280,7 +306,7 @@ def test_faces_need_a_detector_or_are_counted(store: Manifest, shrink: Shrink) -
     try:
         import facenet_pytorch  # noqa: F401
     except ImportError:
-        with pytest.raises(MissingInputError, match="facenet-pytorch"):
+        with pytest.raises(MissingInputError, match="facenet.pytorch"):
             verify(shrink("taichi"), silent, people=True)
         return
     faceless = [f for f in verify(shrink("taichi"), silent, people=True) if f.check == 9]
