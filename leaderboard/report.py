@@ -30,6 +30,10 @@ PAGES = (
     "leaderboard.pages.wins",
     "leaderboard.pages.methods",
     "leaderboard.pages.datasets",
+    "leaderboard.pages.reported",
+    "leaderboard.pages.claims",
+    "leaderboard.pages.metrics",
+    "leaderboard.pages.limits",
     "leaderboard.pages.runs",
     "leaderboard.pages.boards",
 )

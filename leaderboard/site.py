@@ -66,6 +66,7 @@ class Site:
             "limits_page": "limits.html", "number": number, "short": short,
             **{name: getattr(views, name) for name in TEMPLATE_FUNCTIONS},
         }  # fmt: skip
+        self.environment.filters["identity"] = id
 
     def _asset(self, name: str) -> str:
         """Copy a file of ``static`` into the report, its content's hash in its name."""

@@ -1,0 +1,20 @@
+"""The papers' own tables as printed, and beside our rows where the settings are equal."""
+
+from __future__ import annotations
+
+from leaderboard.reported_data import FILE, PAPERS, SHARE_NOTHING, printed_tables, read_reported
+from leaderboard.side_by_side import beside
+from leaderboard.site import Site
+
+TITLE, PATH = "Reported", "reported.html"
+
+
+def build(site: Site) -> None:
+    """Write the page, and the numbers as a file."""
+    numbers = read_reported()
+    (site.folder / "data").mkdir(exist_ok=True)
+    (site.folder / "data" / "reported.csv").write_bytes(FILE.read_bytes())
+    site.write(
+        PATH, "reported.html", numbers=numbers, papers=PAPERS, alone=SHARE_NOTHING, tables=printed_tables(numbers),
+        beside=beside(numbers, [view.board for view in site.boards]), here={run.method for run in site.runs},
+    )  # fmt: skip
