@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from bench.evaluation.base import RANKED_PRESETS
 from leaderboard.claims_data import Claim, Test
@@ -22,6 +22,8 @@ from leaderboard.tables import Board, Row
 #: Seeds an arm below which nothing is said, and from which a verdict may be given.
 SOME_SEEDS, VERDICT_SEEDS = 3, 5
 ALPHA = 0.05
+#: pair -> what it shows
+Facts: TypeAlias = Mapping[str, Mapping[str, Any]]
 PRESETS = ("paper", "standard", "quick", "tiny")
 
 
@@ -62,7 +64,7 @@ class Judged:
         return "mixed" if words & {"observed", "opposite", "no effect"} else sorted(words)[0]
 
 
-def judge_claims(claims: Sequence[Claim], boards: Sequence[tuple[Board, Mapping[str, Mapping[str, Any]]]]) -> list[Judged]:
+def judge_claims(claims: Sequence[Claim], boards: Sequence[tuple[Board, Facts]]) -> list[Judged]:
     """Every claim with what the boards (each with what its pairs show) say on it."""
     found = [(claim, [_measure(test, claim, boards) for test in claim.tests]) for claim in claims]
     open_ = [f for _, findings in found for f in findings if f.result is not None and not math.isnan(f.result.p)]
@@ -90,9 +92,7 @@ def _fidelity(findings: Sequence[Finding]) -> tuple[tuple[str, str], ...]:
 
 
 # -- measuring ---------------------------------------------------------------------------------------------------
-def _measure(
-    test: Test, claim: Claim, boards: Sequence[tuple[Board, Mapping[str, Mapping[str, Any]]]]
-) -> Finding:
+def _measure(test: Test, claim: Claim, boards: Sequence[tuple[Board, Facts]]) -> Finding:
     """The effect on the best board that has all arms; without one, what is missing."""
     named = ", ".join("+".join(filter(None, arm)) for arm in test.arms)
     fit = [b for b in boards if b[0].setting.name == test.protocol and b[0].setting.dataset == "synthetic"]
@@ -115,7 +115,9 @@ def _measure(
         if weights is not None:
             arms = [{s: {p: v for p, v in known.items() if p in weights} for s, known in arm.items()} for arm in arms]
         signs = (1.0, -1.0, -1.0, 1.0)[: len(arms)]
-        result = contrast(arms, signs, board.clusters, test.effect or math.inf, weights if test.kind == "slices" else None)
+        result = contrast(
+            arms, signs, board.clusters, test.effect or math.inf, weights if test.kind == "slices" else None
+        )
         missing = _missing(test, claim, board, rows, result)
         return Finding(test, "smoke, no verdict" if missing else "", missing, board, result, column=key)
     return Finding(test, "not run", why)
@@ -128,7 +130,9 @@ def _arms(test: Test, board: Board) -> list[Row]:
         found = [first]
         for method, variant in test.arms[1:]:
             same = [r for r in rows if (r.method, r.variant) == (method, variant)]
-            close = [r for r in same if r.method != first.method or (r.mode, r.overrides) == (first.mode, first.overrides)]
+            close = [
+                r for r in same if r.method != first.method or (r.mode, r.overrides) == (first.mode, first.overrides)
+            ]
             found += close[:1]
         if len(found) == len(test.arms):
             return found
@@ -144,7 +148,7 @@ def _column(test: Test, board: Board, rows: Sequence[Row]) -> ColumnKey | None:
     return min(fit, key=lambda c: (not c.headline, c.key)).key if fit else None
 
 
-def _weights(test: Test, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, float] | None:
+def _weights(test: Test, facts: Facts) -> dict[str, float] | None:
     """Pair -> weight; None: all pairs alike; {}: the factor is not known."""
     if not test.factor:
         return None

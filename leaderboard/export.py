@@ -137,5 +137,7 @@ def pair_records(board: Board) -> list[dict[str, Any]]:
         for column in board.columns:
             for seed, values in sorted(row.cells[column.key].by_seed.items()):
                 for pair, value in sorted(values.items()):
-                    records.append({"row": row.label, "seed": seed, **column.key._asdict(), "pair": pair, "value": value})
+                    records.append(
+                        {"row": row.label, "seed": seed, **column.key._asdict(), "pair": pair, "value": value}
+                    )
     return records

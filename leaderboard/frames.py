@@ -57,7 +57,7 @@ class WorstPairs:
 
 
 def worst_pairs(run: RunData, media: MediaFolder | None) -> list[WorstPairs]:
-    """The worst pairs of every protocol (and mode) of a run that kept its values by frame; no videos without ``media``."""
+    """The worst pairs of every protocol (and mode) of a run that kept values by frame; no videos without ``media``."""
     found = []
     for protocol in run.protocols():
         for mode in _modes(run, protocol):

@@ -112,14 +112,14 @@ def _axis_text(axis: Axis, higher: str, lower: str) -> str:
 
 
 def _grid(at: float, text: str, horizontal: bool) -> str:
+    bottom = HEIGHT - BOTTOM
     if horizontal:
-        ends, place = f'x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"', (LEFT - 6, at + 3.5, "end")
+        ends = f'x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"'
+        place = f'x="{LEFT - 6}" y="{at + 3.5:.1f}" text-anchor="end"'
     else:
-        ends, place = f'x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"', (at, HEIGHT - BOTTOM + 14, "middle")
-    return (
-        f'<line class="rule" {ends}/><text class="tick" x="{place[0]:.1f}" y="{place[1]:.1f}" '
-        f'text-anchor="{place[2]}">{escape(text)}</text>'
-    )
+        ends = f'x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{bottom}"'
+        place = f'x="{at:.1f}" y="{bottom + 14}" text-anchor="middle"'
+    return f'<line class="rule" {ends}/><text class="tick" {place}>{escape(text)}</text>'
 
 
 def _dot(x: float, y: float, point: Point) -> str:
@@ -141,5 +141,7 @@ def _labels(places: Sequence[tuple[float, float, str]]) -> list[str]:
             at += _LINE / 2
         taken.append((start, end, at))
         anchor = ' text-anchor="end"' if left else ""
-        found.append(f'<text class="name" x="{x - 8 if left else x + 8:.1f}" y="{at:.1f}"{anchor}>{escape(shown)}</text>')
+        found.append(
+            f'<text class="name" x="{x - 8 if left else x + 8:.1f}" y="{at:.1f}"{anchor}>{escape(shown)}</text>'
+        )
     return found

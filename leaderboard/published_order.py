@@ -1,7 +1,7 @@
 """Published-order agreement: how many orders that the papers' real data agree on does a synthetic board reproduce?
 
 Of the pairwise orders of fomm, mraa, tps and neural-texture in tables I and II of the neural-texture paper (ji2025: six
-couples, five metrics of self-reconstruction and three of cross-animation) those that are the same on all three data sets.
+couples, five metrics of self-reconstruction and three of cross-animation) those that are the same on all three sets.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from types import ModuleType
 
 from datasets.errors import StorageError, UsageError
 from datasets.files import TEMPORARY, storage_errors
+from leaderboard.changes import read_old
 from leaderboard.inputs import Store, metric_cards
 from leaderboard.prepare import prepare_boards
 from leaderboard.remember import store as results
@@ -32,9 +33,11 @@ PAGES = (
     "leaderboard.pages.datasets",
     "leaderboard.pages.reported",
     "leaderboard.pages.claims",
+    "leaderboard.pages.study",
     "leaderboard.pages.metrics",
     "leaderboard.pages.limits",
     "leaderboard.pages.runs",
+    "leaderboard.pages.changes",
     "leaderboard.pages.boards",
 )
 
@@ -62,6 +65,8 @@ def write_report(
     out = runs.parent / "report" if out is None else Path(out).absolute()
     _check_replaceable(out)
     store = Store.of(runs, [Path(folder) for folder in include])
+    if diff is not None:
+        read_old(diff)  # a wrong folder is said before any work
     temporary = out.parent / f"{TEMPORARY}{os.getpid()}-{secrets.token_hex(4)}-report"
     with storage_errors(out):
         try:
@@ -107,9 +112,10 @@ def _swap(new: Path, out: Path) -> None:
 def _build(store: Store, folder: Path, public: bool, diff: Path | None) -> None:
     loaded = store.load()
     pages: list[ModuleType] = [import_module(name) for name in PAGES]
-    nav = [(page.TITLE, page.PATH) for page in pages if page.PATH]
+    nav = [(page.TITLE, page.PATH) for page in pages if page.TITLE]
+    nav += [("Changes", "changes.html")] if diff is not None else []
     newest = max((run.finished for run in loaded), default="")
-    site = Site(folder, store, loaded, metric_cards(), public, nav, newest=newest)
+    site = Site(folder, store, loaded, metric_cards(), public, nav, newest=newest, diff=diff)
     prepare_boards(site)
     for page in pages:
         page.build(site)

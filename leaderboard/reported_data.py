@@ -20,7 +20,7 @@ PAPERS = {
 #: Papers none of whose tables has a method of ours beside the paper's own.
 SHARE_NOTHING = {
     "yang2022": "Its tables compare with EDN, FSV2V, LWGAN and C2F-FWN, none of which is here.",
-    "gafni2021": "Its table compares with fs-vid2vid, pose warping and SPT, none of which is here, on nine private videos.",
+    "gafni2021": "Its table compares with fs-vid2vid, pose warping and SPT, not here; nine private videos.",
 }
 
 

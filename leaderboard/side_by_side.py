@@ -49,7 +49,11 @@ def beside(numbers: Iterable[Reported], boards: Sequence[Board]) -> list[Beside]
                 continue
             for row in (r for r in board.methods if r.method == number.method):
                 for key, cell in sorted(row.cells.items()):
-                    if f"{key.metric}@{key.profile}" == PROFILES.get(number.metric) and key.region == "whole" and cell.ok:
+                    if (
+                        f"{key.metric}@{key.profile}" == PROFILES.get(number.metric)
+                        and key.region == "whole"
+                        and cell.ok
+                    ):
                         why = differences(number, board, row)
                         found.append(Beside(number, kind_of(row), row.label, board, cell, why))
     return found

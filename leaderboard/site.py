@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,6 +42,7 @@ class Site:
         nav: (title, page) of the navigation.
         boards: in the order of the report; filled by the first page builder.
         newest: when the newest run finished.
+        diff: an older report to compare with.
     """
 
     folder: Path
@@ -53,10 +53,11 @@ class Site:
     nav: Sequence[tuple[str, str]]
     boards: list[views.BoardView] = field(default_factory=list)
     newest: str = ""
+    diff: Path | None = None
 
     def __post_init__(self) -> None:
         self.media = MediaFolder(self.folder)
-        self.assets = {kind: self._asset(f"report.{kind}") for kind in ("css", "js")}
+        self.assets = {kind: self.asset(f"report.{kind}") for kind in ("css", "js")}
         self.environment = Environment(
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined,
             trim_blocks=True, lstrip_blocks=True,
@@ -68,7 +69,7 @@ class Site:
         }  # fmt: skip
         self.environment.filters["identity"] = id
 
-    def _asset(self, name: str) -> str:
+    def asset(self, name: str) -> str:
         """Copy a file of ``static`` into the report, its content's hash in its name."""
         data = (HERE / "static" / name).read_bytes()
         stem, _, suffix = name.rpartition(".")
@@ -115,8 +116,3 @@ def dataset_card(board: Board) -> Mapping[str, Any]:
     """Card of a board's data set as its runs state it; every field that the pages use is there."""
     card = next((r.section("dataset_card") for row in board.rows for r in row.runs if r.section("dataset_card")), {})
     return {"title": "", "licence": "", "synthetic": False, "publishable": False, **card}
-
-
-def integrity(text: str) -> str:
-    """Hash of a script or style for a content security policy."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

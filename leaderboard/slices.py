@@ -1,4 +1,4 @@
-"""Slices: means of the rows over pairs that share a level of a diagnostic factor (turning, occlusion, pose gap, ...)."""
+"""Slices: means of the rows over pairs that share a level of a diagnostic factor (turning, occlusion, ...)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def slices_of(facts: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, tu
     values: dict[str, dict[str, Any]] = {}
     for pair, fact in sorted(facts.items()):
         factors = fact.get("factors")
-        for name, value in (factors.items() if isinstance(factors, Mapping) else ()):
+        for name, value in factors.items() if isinstance(factors, Mapping) else ():
             values.setdefault(str(name), {})[pair] = value
     found = []
     for name, known in sorted(values.items()):

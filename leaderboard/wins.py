@@ -38,7 +38,7 @@ class Matrix:
 
 def win_matrices(board: Board) -> list[Matrix]:
     """A matrix for each headline metric that has values of single pairs of two rows or more."""
-    found = []
+    found: list[Matrix] = []
     for column in board.headline:
         if not column.directed or column.key.region != "whole" or column.key.profile == SECOND:
             continue

@@ -11,7 +11,8 @@ TITLE, PATH = "Runs", "runs/index.html"
 def build(site: Site) -> None:
     """Write the pages."""
     site.write(PATH, "runs.html", runs=site.runs)
-    shown = {run.key for view in site.boards if site.may_show(view.board) for row in view.board.rows for run in row.runs}
+    boards = [view.board for view in site.boards if site.may_show(view.board)]
+    shown = {run.key for board in boards for row in board.rows for run in row.runs}
     for run in site.runs:
         view = run_view(run, site.media if run.key in shown else None)
         site.write(view.page, "run.html", view=view)

@@ -56,7 +56,7 @@
     this.heads = Array.from(table.tHead.rows[table.tHead.rows.length - 1].cells);
     this.hidden = new Set();
     this.heads.forEach(function (head, index) { self.addSort(head, index); });
-    if (table.classList.contains("board-table") || this.rows().length > 8) { this.addTools(); }
+    if (table.classList.contains("board-table") || this.rows().length > 16) { this.addTools(); }
     this.restore();
   }
 
@@ -129,7 +129,7 @@
   Table.prototype.addTools = function () {
     const self = this, tools = make("div", "", { "class": "tools" });
     const label = make("label", "Filter ");
-    this.input = make("input", "", { type: "search", placeholder: "name, year, licence, −word …", spellcheck: "false" });
+    this.input = make("input", "", { type: "search", placeholder: this.table.classList.contains("board-table") ? "name, year, licence, -word …" : "words, -word …", spellcheck: "false" });
     label.appendChild(this.input);
     this.input.addEventListener("input", function () { self.filter(self.input.value); });
     this.count = make("span", "", { "class": "count", role: "status" });
