@@ -17,7 +17,7 @@ EXPECTED = ("lower", "higher", "not-lower", "not-higher")
 
 
 @dataclass(frozen=True)
-class Test:
+class Comparison:
     """One measurement of a claim.
 
     Attributes:
@@ -54,7 +54,7 @@ class Claim:
     paper: str
     premise: str
     qualitative: bool
-    tests: tuple[Test, ...]
+    tests: tuple[Comparison, ...]
 
 
 @cache
@@ -79,13 +79,13 @@ def _claim(entry: Mapping[str, Any], effects: Mapping[str, float]) -> Claim:
     )  # fmt: skip
 
 
-def _test(entry: Mapping[str, Any], effects: Mapping[str, float]) -> Test:
+def _test(entry: Mapping[str, Any], effects: Mapping[str, float]) -> Comparison:
     kind, expect = entry.get("kind", "difference"), entry["expect"]
     names = [entry[name] for name in ("a", "b", "c", "d") if name in entry]
     if kind not in KINDS or expect not in EXPECTED or len(names) != (4 if kind == "four" else 2):
         raise ValueError(f"test {dict(entry)} has an unknown kind, direction or number of arms")
     arms = tuple((name.partition("+")[0], name.partition("+")[2]) for name in names)
-    return Test(
+    return Comparison(
         arms, kind, entry["protocol"], entry["metric"], expect, float(effects.get(entry["metric"], 0.0)),
         entry.get("factor", ""), tuple(entry.get("paper", ())), bool(entry.get("ours")),
     )  # fmt: skip

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from bench.evaluation.base import RANKED_PRESETS
-from leaderboard.claims_data import Claim, Test
+from leaderboard.claims_data import Claim, Comparison
 from leaderboard.columns import SECOND, ColumnKey
 from leaderboard.contrast import Contrast, contrast
 from leaderboard.slices import THIRDS, slices_of
@@ -38,7 +38,7 @@ class Finding:
         adjusted: Holm-adjusted p-value.
     """
 
-    test: Test
+    test: Comparison
     verdict: str
     why: str
     board: Board | None = None
@@ -92,7 +92,7 @@ def _fidelity(findings: Sequence[Finding]) -> tuple[tuple[str, str], ...]:
 
 
 # -- measuring ---------------------------------------------------------------------------------------------------
-def _measure(test: Test, claim: Claim, boards: Sequence[tuple[Board, Facts]]) -> Finding:
+def _measure(test: Comparison, claim: Claim, boards: Sequence[tuple[Board, Facts]]) -> Finding:
     """The effect on the best board that has all arms; without one, what is missing."""
     named = ", ".join("+".join(filter(None, arm)) for arm in test.arms)
     fit = [b for b in boards if b[0].setting.name == test.protocol and b[0].setting.dataset == "synthetic"]
@@ -123,7 +123,7 @@ def _measure(test: Test, claim: Claim, boards: Sequence[tuple[Board, Facts]]) ->
     return Finding(test, "not run", why)
 
 
-def _arms(test: Test, board: Board) -> list[Row]:
+def _arms(test: Comparison, board: Board) -> list[Row]:
     """The rows of all arms with the same mode and overrides, [] where one is not there."""
     rows = [*board.methods, *board.variants, *board.sanity]
     for first in (r for r in rows if (r.method, r.variant) == test.arms[0]):
@@ -139,7 +139,7 @@ def _arms(test: Test, board: Board) -> list[Row]:
     return []
 
 
-def _column(test: Test, board: Board, rows: Sequence[Row]) -> ColumnKey | None:
+def _column(test: Comparison, board: Board, rows: Sequence[Row]) -> ColumnKey | None:
     fit = [
         c for c in board.measured
         if c.key.metric == test.metric and c.key.region == "whole" and c.key.profile in ("default", "synth", "target")
@@ -148,7 +148,7 @@ def _column(test: Test, board: Board, rows: Sequence[Row]) -> ColumnKey | None:
     return min(fit, key=lambda c: (not c.headline, c.key)).key if fit else None
 
 
-def _weights(test: Test, facts: Facts) -> dict[str, float] | None:
+def _weights(test: Comparison, facts: Facts) -> dict[str, float] | None:
     """Pair -> weight; None: all pairs alike; {}: the factor is not known."""
     if not test.factor:
         return None
@@ -163,7 +163,7 @@ def _weights(test: Test, facts: Facts) -> dict[str, float] | None:
     return dict.fromkeys(low, -n / len(low)) | dict.fromkeys(high, n / len(high))
 
 
-def _missing(test: Test, claim: Claim, board: Board, rows: Sequence[Row], result: Contrast) -> str:
+def _missing(test: Comparison, claim: Claim, board: Board, rows: Sequence[Row], result: Contrast) -> str:
     """What a verdict lacks, "" where it lacks nothing."""
     setting, said = board.setting, []
     if setting.preset not in RANKED_PRESETS:
@@ -193,7 +193,7 @@ def _decide(finding: Finding, adjusted: float) -> Finding:
     return replace(finding, verdict=word, why=why, adjusted=adjusted)
 
 
-def verdict(test: Test, result: Contrast, adjusted: float) -> tuple[str, str]:
+def verdict(test: Comparison, result: Contrast, adjusted: float) -> tuple[str, str]:
     """(word, what decided it) of one test by its effect and Holm-adjusted p-value.
 
     ``observed`` and ``opposite`` need p at most 5 % and an effect of at least the smallest of interest; ``no effect``

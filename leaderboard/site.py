@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,16 +59,6 @@ class Site:
     def __post_init__(self) -> None:
         self.media = MediaFolder(self.folder)
         self.assets = {kind: self.asset(f"report.{kind}") for kind in ("css", "js")}
-        self.environment = Environment(
-            loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined,
-            trim_blocks=True, lstrip_blocks=True,
-        )  # fmt: skip
-        self.environment.globals |= {
-            "policy": POLICY, "assets": self.assets, "nav": self.nav, "newest": self.newest,
-            "limits_page": "limits.html", "number": number, "short": short,
-            **{name: getattr(views, name) for name in TEMPLATE_FUNCTIONS},
-        }  # fmt: skip
-        self.environment.filters["identity"] = id
 
     def asset(self, name: str) -> str:
         """Copy a file of ``static`` into the report, its content's hash in its name."""
@@ -87,7 +78,8 @@ class Site:
         root = "../" * path.count("/")
         target = self.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        text = self.environment.get_template(template).render(path=path, root=root, **context)
+        shared = {"assets": self.assets, "nav": self.nav, "newest": self.newest, "path": path, "root": root}
+        text = _environment().get_template(template).render(**shared, **context)
         target.write_text(text, encoding="utf-8")
 
     def download(self, name: str, records: list[dict[str, Any]], tex: str = "") -> views.Files:
@@ -110,6 +102,25 @@ class Site:
 TEMPLATE_FUNCTIONS = (
     "interval_text", "cell_title", "difference_title", "rank_title", "share", "run_page", "method_page", "dataset_page",
 )  # fmt: skip
+
+
+@cache
+def _environment() -> Environment:
+    """Templates, compiled once a process."""
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    functions = {name: getattr(views, name) for name in TEMPLATE_FUNCTIONS}
+    environment.globals |= {
+        "policy": POLICY,
+        "limits_page": "limits.html",
+        "number": number,
+        "short": short,
+        **functions,
+    }
+    environment.filters["identity"] = id
+    return environment
 
 
 def dataset_card(board: Board) -> Mapping[str, Any]:

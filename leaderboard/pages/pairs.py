@@ -105,7 +105,7 @@ def _write_pair(
     site: Site, view: BoardView, trial: Trial, references: Path | None,
     frames: Mapping[int, Mapping[str, Mapping[str, list[float]]]], around: tuple[str, ...],
 ) -> None:  # fmt: skip
-    tracks = [*trial.tracks, *_other_targets(site, view, trial.pair)]
+    tracks = sorted([*trial.tracks, *_other_targets(site, view, trial.pair)], key=lambda t: t.kind == "generated")
     strips = strips_of(tracks, site.media)
     rows = shown_rows(view.board)
     columns = view.board.first

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from leaderboard.reported_data import FILE, PAPERS, SHARE_NOTHING, printed_tables, read_reported
+from dataclasses import asdict
+
+from leaderboard.reported_data import PAPERS, SHARE_NOTHING, printed_tables, read_reported
 from leaderboard.side_by_side import beside
 from leaderboard.site import Site
 
@@ -12,9 +14,8 @@ TITLE, PATH = "Reported", "reported.html"
 def build(site: Site) -> None:
     """Write the page, and the numbers as a file."""
     numbers = read_reported()
-    (site.folder / "data").mkdir(exist_ok=True)
-    (site.folder / "data" / "reported.csv").write_bytes(FILE.read_bytes())
+    files = site.download("reported", [{**asdict(n), "value": n.number} for n in numbers])
     site.write(
-        PATH, "reported.html", numbers=numbers, papers=PAPERS, alone=SHARE_NOTHING, tables=printed_tables(numbers),
-        beside=beside(numbers, [view.board for view in site.boards]), here={run.method for run in site.runs},
+        PATH, "reported.html", files=files, numbers=numbers, papers=PAPERS, alone=SHARE_NOTHING,
+        tables=printed_tables(numbers), beside=beside(numbers, [view.board for view in site.boards]),
     )  # fmt: skip

@@ -50,7 +50,6 @@ def build_study(
         shutil.rmtree(out / "assets")
         items = _pictures(study, board, store, site)
         site.assets = {"css": site.asset("report.css"), "js": site.asset("study.js")}
-        site.environment.globals["assets"] = site.assets
         site.write("index.html", "study.html", study=study, items=json.dumps(items), card=dataset_card(board))
         key = out.with_name(out.name + KEY_SUFFIX)
         write_json(key, study.to_json())

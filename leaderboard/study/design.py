@@ -1,8 +1,8 @@
 """The design of a study: which videos are shown in which task. Blinded: a page holds random names only.
 
 Tasks, as in the papers: ``preference`` (which of two is better), ``jnd`` (which of two is the real one), ``rating`` (1
-to 5 on continuity, appearance, geometry and overall). Attention checks are preferences between the truth and a photo that
-does not move.
+to 5 on continuity, appearance, geometry and overall). Attention checks are preferences between the truth and a photo
+that does not move.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Any
 
 from datasets.errors import UsageError
-from datasets.files import sha256_of
+from datasets.files import digest
 
 TASKS = ("preference", "jnd", "rating")
 CRITERIA = ("continuity", "appearance", "geometry", "overall")
@@ -55,7 +55,7 @@ class Study:
     @property
     def id(self) -> str:
         """Hash of the whole design: answers name it."""
-        return sha256_of(repr(self))[:12]
+        return digest(asdict(self))[:12]
 
     def to_json(self) -> dict[str, Any]:
         """The key file's content; it must not be published with the page."""

@@ -12,8 +12,8 @@ import pytest
 from fake_runs import CROSS, FakeRun, pair_names, write_run
 
 from leaderboard.columns import ColumnKey
-from leaderboard.ranking import Rank
 from leaderboard.inputs import metric_cards, read_clusters
+from leaderboard.ranking import Rank
 from leaderboard.report import write_report
 from leaderboard.runs import load_runs
 from leaderboard.tables import Board, group_runs, make_board
