@@ -132,7 +132,7 @@ def spread(names: Iterable[str], count: int) -> list[str]:
     found = sorted(names)
     if len(found) <= count:
         return found
-    return [found[round(i * (len(found) - 1) / (count - 1))] for i in range(count)]
+    return [found[round(i * (len(found) - 1) / max(1, count - 1))] for i in range(count)]
 
 
 def pairs_with_frames(board: Board) -> list[str]:

@@ -275,7 +275,7 @@
     stage.textContent = "";
     this.pair = [];
     if (mode !== "side") {
-      stage.className = "stage " + mode;
+      stage.className = "stage is-" + mode;
       stage.style.filter = mode === "difference" ? "brightness(" + this.find(".gain").value + ")" : "";
       ["a", "b"].forEach(function (which) {
         const track = self.tracks[Number(self.find("." + which).value)];
