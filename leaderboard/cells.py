@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +40,23 @@ class Interval(NamedTuple):
         return cls(value, low, high) if math.isfinite(low) and math.isfinite(high) else cls(value)
 
 
+class Score(NamedTuple):
+    """One row of a score table, without the columns that a cell's rows have in common."""
+
+    judge: str
+    pair: str
+    value: float
+    n_frames: int
+    status: str
+    reason: str
+    seed: str
+
+    @property
+    def ok(self) -> bool:
+        """Has a number (a hand-made table may call a NaN or an infinity ok)."""
+        return self.status == "ok" and math.isfinite(self.value)
+
+
 @dataclass(frozen=True)
 class Clusters:
     """Which source identity and which driving motion a pair shows; a pair that nothing is known of is its own."""
@@ -47,16 +64,18 @@ class Clusters:
     source: Mapping[str, str] = field(default_factory=dict)
     motion: Mapping[str, str] = field(default_factory=dict)
 
+    def of(self, pair: str) -> tuple[str, str]:
+        """(source identity, driving motion) of one pair."""
+        return self.source.get(pair) or pair, self.motion.get(pair) or pair
+
     def frame(self, pairs: Iterable[str]) -> pd.DataFrame:
         """One row a pair, one column a factor that intervals resample."""
         import pandas as pd
 
         names = list(pairs)
+        known = [self.of(p) for p in names]
         return pd.DataFrame(
-            {
-                "source_identity": [self.source.get(p) or p for p in names],
-                "driving_motion": [self.motion.get(p) or p for p in names],
-            },
+            {"source_identity": [k[0] for k in known], "driving_motion": [k[1] for k in known]},
             index=pd.Index(names, dtype=object),
             dtype=object,
         )
@@ -135,13 +154,6 @@ def _basis(result: StatisticsInterval) -> str:
     return f"{result.method} interval over {result.clusters} clusters{seeds}" if result.method else ""
 
 
-def seed_table(cell: Cell) -> pd.DataFrame:
-    """Pairs x training seeds."""
-    import pandas as pd
-
-    return pd.DataFrame({seed: pd.Series(values, dtype=float) for seed, values in cell.by_seed.items()})
-
-
 def compare(row: Cell, other: Cell | None, direction: str, clusters: Clusters) -> Difference:
     """Difference row - other over the pairs that both have, and what it decides.
 
@@ -155,12 +167,12 @@ def compare(row: Cell, other: Cell | None, direction: str, clusters: Clusters) -
     lost = len(other.pairs.keys() - row.pairs.keys())
     if not row.pairs:
         return Difference(None, "", 0, "no value of this row", lost)
-    from bench.evaluation.statistics import paired_difference
+    from leaderboard.figures import paired_difference
 
     names = sorted(row.pairs.keys() & other.pairs.keys())
     if not names:
         return Difference(None, "", 0, "no pair has a value in both rows", lost)
-    result = paired_difference(seed_table(row), seed_table(other), clusters.frame(names))
+    result = paired_difference(row.by_seed, other.by_seed, clusters)
     interval = Interval.of(result.mean, result.low, result.high)
     return Difference(interval, _verdict(interval, direction), len(names), lost=lost, method=_basis(result))
 
@@ -196,38 +208,40 @@ def _verdict(interval: Interval, direction: str) -> str:
     return "better" if (high < 0) == (direction == "lower") else "worse"
 
 
-def cell_of(scores: pd.DataFrame, clusters: Clusters) -> Cell:
+def cell_of(scores: Sequence[Score], clusters: Clusters) -> Cell:
     """The cell of one row and column.
 
     Args:
         scores: score rows of this row and column, of one or several training seeds.
     """
-    single = scores[scores["pair"] != "*"]
-    if single.empty:
+    single = [s for s in scores if s.pair != "*"]
+    if not single:
         return set_cell(scores)
-    good = single[_has_number(single)]
-    total = int(single["pair"].nunique())
-    reason = _most_common(single[~_has_number(single)])
-    if good.empty:
+    good = [s for s in single if s.ok]
+    total = len({s.pair for s in single})
+    reason = _most_common([s for s in single if not s.ok])
+    if not good:
         return Cell(reason[0], reason[1], total=total)
-    from bench.evaluation.statistics import mean_interval
+    from leaderboard.figures import mean_interval
 
-    pairs = {str(k): float(v) for k, v in good.groupby("pair")["value"].mean().items()}
-    cell = Cell("ok", reason[1], None, pairs, len(pairs), total)
-    for seed, rows in good.groupby(good["seed"].astype(str)):
-        cell.by_seed[str(seed)] = {str(k): float(v) for k, v in rows.groupby("pair")["value"].mean().items()}
-    result = mean_interval(seed_table(cell), clusters.frame(sorted(pairs)))
+    by_seed = {seed: _means(s for s in good if s.seed == seed) for seed in sorted({s.seed for s in good})}
+    pairs = _means(good)
+    cell = Cell("ok", reason[1], None, pairs, len(pairs), total, by_seed=by_seed)
+    result = mean_interval(by_seed, clusters)
     cell.interval, cell.method = Interval.of(result.mean, result.low, result.high), _basis(result)
     return cell
 
 
-def _has_number(scores: pd.DataFrame) -> pd.Series[bool]:
-    """Rows that are ok and finite (a hand-made table may call a NaN or an infinity ok)."""
-    return (scores["status"] == "ok") & scores["value"].abs().lt(float("inf"))
+def _means(scores: Iterable[Score]) -> dict[str, float]:
+    """Pair -> mean of its values, by name."""
+    found: dict[str, list[float]] = {}
+    for score in scores:
+        found.setdefault(score.pair, []).append(score.value)
+    return {pair: math.fsum(values) / len(values) for pair, values in sorted(found.items())}
 
 
 def set_cell(
-    scores: pd.DataFrame, clusters: Clusters | None = None, measure: SetMeasure | str = "", total: int = 0
+    scores: Sequence[Score], clusters: Clusters | None = None, measure: SetMeasure | str = "", total: int = 0
 ) -> Cell:
     """The cell of a set metric (or of a table of means only): one number, the mean over training seeds.
 
@@ -236,12 +250,12 @@ def set_cell(
         measure: the metric on any of the pairs, for the interval; or why there is none.
         total: pairs asked for.
     """
-    good = scores[_has_number(scores)]
-    if good.empty:
+    good = [s for s in scores if s.ok]
+    if not good:
         status, reason = _most_common(scores)
         return Cell(status, reason, whole=True)
-    value, reason = float(good["value"].mean()), next((r for r in map(_text, good["reason"]) if r), "")
-    cell = Cell("ok", reason, Interval(value), whole=True, frames=int(good["n_frames"].min()))
+    value, reason = math.fsum(s.value for s in good) / len(good), next((s.reason for s in good if s.reason), "")
+    cell = Cell("ok", reason, Interval(value), whole=True, frames=min(s.n_frames for s in good))
     if isinstance(measure, str) or clusters is None:
         cell.method = f"no interval: {measure}" if measure else ""
         return cell
@@ -258,17 +272,10 @@ def set_cell(
     return cell
 
 
-def _most_common(rows: pd.DataFrame) -> tuple[str, str]:
+def _most_common(scores: Sequence[Score]) -> tuple[str, str]:
     """The commonest (status, reason) of rows without a value; ties go to the first in the alphabet."""
-    found: Counter[tuple[str, str]] = Counter()
-    for status, reason in zip(rows["status"], rows["reason"], strict=True):
-        word = str(status) if status != "ok" else "undefined"
-        found[word, _text(reason)] += 1
+    found = Counter((s.status if s.status != "ok" else "undefined", s.reason) for s in scores)
     return min(found, key=lambda k: (-found[k], k)) if found else ("missing", "")
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def mark_best(cells: Iterable[Cell], direction: str) -> None:

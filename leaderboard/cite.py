@@ -12,7 +12,7 @@ from bench import __version__
 from bench.evaluation.judges.cards import CARDS
 from datasets.errors import UsageError
 from leaderboard.columns import number
-from leaderboard.report import metric_cards, read_clusters
+from leaderboard.inputs import metric_cards, read_clusters
 from leaderboard.runs import RunData, load_runs
 from leaderboard.tables import Board, Row, group_runs, make_board
 from leaderboard.views import board_decimals, board_id, interval_text

@@ -92,14 +92,20 @@ class Column:
         return ARROWS[self.direction]
 
     @property
-    def explanation(self) -> str:
-        """One text for a title: what is measured, where, and what is better."""
-        parts = [self.title, self.formula, REGION_TEXT.get(self.key.region, self.key.region)]
-        parts += [DIRECTION_TEXT[self.direction], f"unit: {self.unit}" if self.unit else ""]
-        parts += [f"profile {self.key.profile}", f"judge {self.key.judge}" if self.key.judge else ""]
-        parts += ["a still photo can win it" if self.still_can_win else ""]
-        parts += [f"caution: {self.flagged}" if self.flagged else ""]
-        return "; ".join(p for p in parts if p)
+    def anchor(self) -> str:
+        """Identifier of the metric's card on a page."""
+        return "card-" + "".join(c if c.isascii() and c.isalnum() else "-" for c in self.id)
+
+    @property
+    def where(self) -> str:
+        """Which pixels count, and by which recipe."""
+        profile = "" if self.key.profile == "default" else f", profile {self.key.profile}"
+        return REGION_TEXT.get(self.key.region, self.key.region) + profile
+
+    @property
+    def better(self) -> str:
+        """Which direction is better, in words."""
+        return DIRECTION_TEXT[self.direction]
 
     @property
     def directed(self) -> bool:

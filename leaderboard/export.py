@@ -1,4 +1,4 @@
-"""The numbers of a board as CSV and JSON: one line per row and column, safe to open in a spreadsheet."""
+"""The numbers of a board as CSV, JSON and parquet: one line per row and column, safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 from leaderboard.ablation import Ablation
@@ -120,3 +121,23 @@ def to_csv(records: list[dict[str, Any]]) -> str:
 def to_json(records: list[dict[str, Any]]) -> str:
     """JSON text: a list of records."""
     return json.dumps(records, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def to_parquet(records: list[dict[str, Any]], path: Path) -> None:
+    """Write records as a parquet file; without records it has no columns."""
+    import pandas as pd
+
+    pd.DataFrame(records).to_parquet(path, index=False)
+
+
+def pair_records(board: Board) -> list[dict[str, Any]]:
+    """One record per row, column, training seed and pair: everything that the board's numbers are means of."""
+    records = []
+    for row in board.rows:
+        for column in board.columns:
+            for seed, values in sorted(row.cells[column.key].by_seed.items()):
+                for pair, value in sorted(values.items()):
+                    records.append(
+                        {"row": row.label, "seed": seed, **column.key._asdict(), "pair": pair, "value": value}
+                    )
+    return records

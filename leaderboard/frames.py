@@ -56,12 +56,12 @@ class WorstPairs:
         return [line.title for line in self.pairs[0].lines]
 
 
-def worst_pairs(run: RunData, media: MediaFolder) -> list[WorstPairs]:
-    """The worst pairs of every protocol (and mode) of a run that kept its values by frame."""
+def worst_pairs(run: RunData, media: MediaFolder | None) -> list[WorstPairs]:
+    """The worst pairs of every protocol (and mode) of a run that kept values by frame; no videos without ``media``."""
     found = []
     for protocol in run.protocols():
         for mode in _modes(run, protocol):
-            values = _values(run, protocol, mode)
+            values = frame_values(run, protocol, mode)
             first = values.get(METRICS[0][0], {})
             order = sorted(first, key=lambda pair: (-_mean(first[pair]), pair))
             if not order:
@@ -82,7 +82,7 @@ def _modes(run: RunData, protocol: str) -> list[str]:
     return sorted({str(m) for m in run.scores.loc[run.scores["protocol"] == protocol, "mode"]})
 
 
-def _values(run: RunData, protocol: str, mode: str) -> dict[str, dict[str, list[float]]]:
+def frame_values(run: RunData, protocol: str, mode: str) -> dict[str, dict[str, list[float]]]:
     """Metric -> pair -> value of each scored frame; {} where the file is missing, damaged or of another layout."""
     table = _table(run, protocol, mode)
     if table is None or _COLUMNS - set(table.columns):
@@ -111,7 +111,9 @@ def _table(run: RunData, protocol: str, mode: str) -> pd.DataFrame | None:
         return None
 
 
-def _video(run: RunData, protocol: str, mode: str, pair: str, media: MediaFolder) -> str:
+def _video(run: RunData, protocol: str, mode: str, pair: str, media: MediaFolder | None) -> str:
+    if media is None:
+        return ""
     path = preview_of(run, protocol, mode, pair)
     return media.copy(path, ".mp4") if path is not None else ""
 

@@ -1,4 +1,4 @@
-"""Sample videos of a board: copied into the report under the hash of their content, with posters."""
+"""Pictures of a board: which pairs and rows are shown, where their frames lie, and the folder that holds copies."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from datasets.files import safe_name
 from leaderboard.runs import RunData, below
 from leaderboard.tables import Board, Row
 
-MAX_SAMPLES = 6
-MAX_ROWS = 8
+MAX_ROWS = 10
 #: 16 digits are 64 bits: no two files of a report meet, and names stay short
 HASH_DIGITS = 16
 _FRAME = re.compile(r"\d{6}\.png")
@@ -55,26 +54,6 @@ class Trial:
     def n_frames(self) -> int:
         """Frames of the longest track that has frames on disk."""
         return max((len(frame_paths(t.frames)) for t in self.tracks if t.frames), default=0)
-
-
-@dataclass(frozen=True)
-class Player:
-    """What the page shows of a track; paths relative to the report."""
-
-    label: str
-    kind: str
-    video: str
-    poster: str
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One pair on the page: players in sync on one clock."""
-
-    pair: str
-    n_frames: int
-    fps: float
-    players: tuple[Player, ...]
 
 
 class MediaFolder:
@@ -140,8 +119,8 @@ def preview_of(run: RunData, protocol: str, mode: str, pair: str) -> Path | None
 
 
 def shown_rows(board: Board) -> list[Row]:
-    """Rows whose pictures are shown: methods, else variants, else the bars, so that no report is without pictures."""
-    for rows in (board.methods, board.variants, board.sanity):
+    """Rows whose pictures are shown: methods, then variants; else the bars, so that no report is without pictures."""
+    for rows in ([*board.methods, *board.variants], board.sanity):
         found = [r for r in rows if generated_folder(r, board.setting.protocol)]
         if found:
             return found[:MAX_ROWS]
@@ -153,28 +132,34 @@ def spread(names: Iterable[str], count: int) -> list[str]:
     found = sorted(names)
     if len(found) <= count:
         return found
-    return [found[round(i * (len(found) - 1) / (count - 1))] for i in range(count)]
+    return [found[round(i * (len(found) - 1) / max(1, count - 1))] for i in range(count)]
 
 
-def find_trials(board: Board, root: Path, count: int = MAX_SAMPLES) -> list[Trial]:
-    """Sample pairs of a board with the tracks of the rows shown.
+def pairs_with_frames(board: Board) -> list[str]:
+    """Sorted names of the pairs that some shown row has a folder of."""
+    folders = [generated_folder(row, board.setting.protocol) for row in shown_rows(board)]
+    return sorted(
+        {p.name for f in folders if f for p in f.iterdir() if p.is_dir() and not p.name.startswith(".")}
+    )  # fmt: skip
+
+
+def find_trials(board: Board, references: Path | None, pairs: Sequence[str]) -> list[Trial]:
+    """Pairs of a board with the tracks of the rows shown.
 
     Args:
-        root: the runs folder, below which the shared references of a dataset lie.
+        references: folder of what the rows are compared with.
+        pairs: their names.
     """
-    setting, rows = board.setting, shown_rows(board)
-    folders = {r.label: generated_folder(r, setting.protocol) for r in rows}
-    pairs = {
-        p.name for f in folders.values() if f for p in f.iterdir() if p.is_dir() and not p.name.startswith(".")
-    }  # fmt: skip
-    references = below(root, setting.dataset, "references", f"{safe_name(setting.protocol)}-{setting.protocol_hash}")
+    rows = shown_rows(board)
+    folders = {id(r): generated_folder(r, board.setting.protocol) for r in rows}
     trials = []
-    for pair in spread(pairs, count):
+    for pair in pairs:
         shared = below(references, pair) if references is not None else None
         truth = below(references, "frames", pair) if references is not None else None
-        tracks = _shared_tracks(shared, truth, [below(f, pair) for f in folders.values() if f])
+        found = {i: below(f, pair) for i, f in folders.items() if f is not None}
+        tracks = _shared_tracks(shared, truth, list(found.values()))
         for row in rows:
-            folder = below(folders[row.label] or root, pair)
+            folder = found.get(id(row))
             if folder is not None and frame_paths(folder):
                 tracks.append(Track(row.label, "generated", folder, _file(folder, "preview.mp4")))
         trials.append(Trial(pair, tuple(tracks)))
@@ -220,15 +205,23 @@ def read_frames(track: Track, indices: Sequence[int]) -> list[Array | None]:
     return [wanted.get(i) for i in indices]
 
 
-def _open(path: Path) -> Array | None:
+def track_length(track: Track) -> int:
+    """Frames of a track: one past its last file, or of its video; 0 for a photo and for what cannot be read."""
+    paths = frame_paths(track.frames)
+    if paths:
+        return int(paths[-1].stem) + 1
+    if track.still is not None or track.video is None:
+        return 0
+    from datasets.video import open_video
+
     try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError):
-        return None
+        return sum(1 for _ in open_video(track.video))
+    except SuiteError:
+        return 0
 
 
-def _fps(trial: Trial) -> float:
+def clip_rate(trial: Trial) -> float:
+    """Frames per second of a pair's first video that can be read, else 25."""
     from datasets.video import open_video
 
     for track in trial.tracks:
@@ -240,16 +233,9 @@ def _fps(trial: Trial) -> float:
     return 25.0
 
 
-def make_samples(trials: Sequence[Trial], media: MediaFolder) -> list[Sample]:
-    """Copy the videos of the trials, with the middle frame as poster."""
-    samples = []
-    for trial in trials:
-        middle = trial.n_frames // 2
-        players = []
-        for track in trial.tracks:
-            frame = read_frames(track, [middle])[0]
-            poster = media.image(Image.fromarray(frame), "JPEG" if track.video else "PNG") if frame is not None else ""
-            video = media.copy(track.video, ".mp4") if track.video else ""
-            players.append(Player(track.label, track.kind, video, poster))
-        samples.append(Sample(trial.pair, trial.n_frames, _fps(trial), tuple(players)))
-    return samples
+def _open(path: Path) -> Array | None:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError):
+        return None

@@ -12,14 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from leaderboard.cells import Cell, Clusters, seed_table
+from leaderboard.cells import Cell, Clusters
 from leaderboard.columns import SECOND, Column
 
 if TYPE_CHECKING:
-    from bench.evaluation.statistics import Order, Ranking, RankRow
+    from bench.evaluation.statistics import Order
+    from leaderboard.figures import Ranks
     from leaderboard.tables import Row
 
-Rankings = Mapping[str, "Ranking"]
+Rankings = Mapping[str, "Ranks"]
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,9 @@ def _rank_column(rows: Sequence[Row], judges: Sequence[Column], clusters: Cluste
         for row in entered.values():
             row.cells[judges[0].key].unranked = "no rank: a row has no value on the pairs that all rows have"
         return
-    from bench.evaluation.statistics import merge_orders
+    from bench.evaluation.statistics import Order, merge_orders
 
-    first, *others = (ranking.order for ranking in found.values())
+    first, *others = (Order(ranking.methods, ranking.beats) for ranking in found.values())
     order = merge_orders(first, *others)
     for row in rows:
         row.cells[judges[0].key].best = False
@@ -113,29 +114,28 @@ def _unfit(cell: Cell, column: Column) -> str:
     return ""
 
 
-def _ranking(cells: Mapping[str, Cell], column: Column, clusters: Clusters) -> Ranking:
+def _ranking(cells: Mapping[str, Cell], column: Column, clusters: Clusters) -> Ranks:
     measures = {name: cell.measure for name, cell in cells.items() if cell.measure is not None}
     if len(measures) == len(cells):
         from leaderboard.sets import ranking_of
 
         common = set.intersection(*(set(m.pairs) for m in measures.values()))
         return ranking_of(measures, clusters.frame(sorted(common)), column.direction)
-    from bench.evaluation.statistics import rank_methods
+    from leaderboard.figures import rank_methods
 
-    pairs = sorted(set().union(*(cell.pairs for cell in cells.values())))
-    return rank_methods({n: seed_table(c) for n, c in cells.items()}, clusters.frame(pairs), column.direction)
+    return rank_methods({n: c.by_seed for n, c in cells.items()}, clusters, column.direction)
 
 
 def _rank(name: str, order: Order, found: Rankings, labels: Mapping[str, str]) -> Rank:
     places = order.places
     tied = [b if a == name else a for a, b in order.ties if name in (a, b)]
-    rows: dict[str, RankRow] = {j: next(r for r in f.rows if r.method == name) for j, f in found.items()}
+    rows = {judge: ranks.rows[name] for judge, ranks in found.items()}
     return Rank(
         places[name],
         len(labels),
         tuple(labels[other] for other in tied),
         sum(place == places[name] for place in places.values()) == 1,
-        {judge: row.p_best for judge, row in rows.items()},
-        {judge: row.low for judge, row in rows.items()},
-        {judge: row.high for judge, row in rows.items()},
+        {judge: row[0] for judge, row in rows.items()},
+        {judge: row[1] for judge, row in rows.items()},
+        {judge: row[2] for judge, row in rows.items()},
     )

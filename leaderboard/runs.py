@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.closure import OURS, code_closure
 from bench.evaluation.base import COLUMNS
 from bench.store import RunFolder, read_runs
 from datasets.files import checksum_path, verify_checksum
@@ -41,6 +43,7 @@ class RunData:
         info: the content of run.json.
         scores: the score table in the columns of the contract, or None where there is none.
         problem: why the scores could not be used ("" = fine or not yet there).
+        origin: which included folder it comes from ("" = the runs folder of the report).
     """
 
     folder: Path
@@ -48,6 +51,7 @@ class RunData:
     info: Mapping[str, Any]
     scores: pd.DataFrame | None = None
     problem: str = ""
+    origin: str = ""
 
     @property
     def status(self) -> str:
@@ -74,6 +78,17 @@ class RunData:
         """When the run ended, else when it started (ISO 8601, so that texts compare)."""
         provenance = self.section("provenance")
         return str(provenance.get("finished") or provenance.get("started") or "")
+
+    @property
+    def key(self) -> str:
+        """Unique in a report, also where several machines have a run of the same place."""
+        return f"{self.origin}:{self.slug}" if self.origin else self.slug
+
+    @cached_property
+    def stale(self) -> list[str]:
+        """Modules of the suite that its training depends on and that do something else today."""
+        known = self.section("identity").get("modules")
+        return changed_modules(tuple(sorted(known.items()))) if isinstance(known, Mapping) else []
 
     @property
     def training(self) -> str:
@@ -116,18 +131,27 @@ class RunData:
         return {str(k): v for k, v in sorted(self.section("protocols").items()) if isinstance(v, Mapping)}
 
 
-def load_runs(root: Path) -> list[RunData]:
+@cache
+def changed_modules(recorded: tuple[tuple[str, str], ...]) -> list[str]:
+    """Of (module, hash of its code) pairs the modules whose code is another today; those of plugins that are not
+    installed here cannot be compared."""
+    ours = {str(m): str(h) for m, h in recorded if str(m).partition(".")[0] in OURS}
+    today = code_closure(ours)
+    return sorted(m for m, known in ours.items() if today.get(m) != known)
+
+
+def load_runs(root: Path, origin: str = "") -> list[RunData]:
     """Every run below ``root`` in a fixed order; one that cannot be believed keeps its place and says why."""
-    return [_load(folder, root) for folder in read_runs(root)]
+    return [_load(folder, root, origin) for folder in read_runs(root)]
 
 
-def _load(folder: RunFolder, root: Path) -> RunData:
+def _load(folder: RunFolder, root: Path, origin: str) -> RunData:
     slug = folder.path.relative_to(root).as_posix()
     info = folder.summary
     if not folder.scores_path.is_file():
-        return RunData(folder.path, slug, info)
+        return RunData(folder.path, slug, info, origin=origin)
     scores, problem = read_scores(folder.scores_path)
-    return RunData(folder.path, slug, info, scores, problem)
+    return RunData(folder.path, slug, info, scores, problem, origin)
 
 
 def read_scores(path: Path) -> tuple[pd.DataFrame | None, str]:

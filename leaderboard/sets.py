@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.evaluation.base import MetricSpec
-    from bench.evaluation.statistics import Interval, Ranking
+    from bench.evaluation.statistics import Interval
+    from leaderboard.figures import Ranks
 
 #: Halves of the pairs that an interval is made from: its width is known within about 10 % (standard error).
 HALVES = 50
@@ -176,11 +177,13 @@ def difference_of(a: SetMeasure, b: SetMeasure, clusters: pd.DataFrame) -> Inter
     return found
 
 
-def ranking_of(measures: Mapping[str, SetMeasure], clusters: pd.DataFrame, direction: str) -> Ranking:
+def ranking_of(measures: Mapping[str, SetMeasure], clusters: pd.DataFrame, direction: str) -> Ranks:
     """Ranks of methods over the pairs of ``clusters``, all on the same halves."""
     from bench.evaluation.statistics import rank_sets
+    from leaderboard.figures import Ranks
 
     found = rank_sets({name: m.seeds for name, m in measures.items()}, clusters, direction, draws=HALVES)
     for measure in measures.values():
         measure.save()
-    return found
+    rows = {r.method: (r.p_best, r.low, r.high) for r in found.rows}
+    return Ranks(found.order.methods, found.order.beats, rows, found.left_out)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.evaluation.base import RANKED_PRESETS
-from leaderboard.cells import Cell, Clusters, Difference, cell_of, compare, mark_best, set_cell
+from leaderboard.cells import Cell, Clusters, Difference, Score, cell_of, compare, mark_best, set_cell
 from leaderboard.columns import Column, ColumnKey, make_columns
 from leaderboard.ranking import rank_board
 from leaderboard.runs import PRESET_ORDER, RunData
@@ -20,12 +20,15 @@ from leaderboard.sets import measure_of
 from leaderboard.stills import STILLS
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from bench.evaluation.base import MetricSpec
 
 PROTOCOL_ORDER = ("self-reconstruction", "cross-animation", "cross-animation-relative")
 MIN_SEEDS = 3
+INPUT_TEXT = {
+    "image only": "Image only: they see the photo and the driving frames",
+    "annotation-driven": "Annotation-driven: they see key points or body maps of photo and driving video",
+}
+BARS = "Sanity rows: bars to read the others by, never ranked"
 #: family of the metrics that no still photo wins, and that tell why it wins others
 MOTION = "motion"
 
@@ -89,6 +92,23 @@ class Row:
         return next((str(r.section("tuned").get("budget") or "") for r in self.runs if r.section("tuned")), "")
 
     @property
+    def input(self) -> str:
+        """What the method sees at test time: ``image only`` or ``annotation-driven``; "" where nobody says."""
+        return str(self.runs[0].card("input") or "").partition(" (")[0]
+
+    @property
+    def words(self) -> str:
+        """What a filter finds the row by, beside what it shows."""
+        run = self.runs[0]
+        known = [run.card(n) for n in ("title", "venue", "year", "licence", "input", "fidelity")]
+        return " ".join(str(w) for w in [*known, run.text("trained"), self.badge, *self.seeds] if w)[:300]
+
+    @property
+    def stale(self) -> list[str]:
+        """Modules that some of its runs were made with and that do something else today."""
+        return sorted({module for run in self.runs for module in run.stale})
+
+    @property
     def badge(self) -> str:
         """Who vouches for the numbers of predictions from elsewhere: the weakest of its runs; "" = a run of ours."""
         order = ("self-reported", "rescored", "rerun")
@@ -127,6 +147,16 @@ class Board:
     def rows(self) -> list[Row]:
         """All rows."""
         return [*self.methods, *self.variants, *self.sanity]
+
+    @property
+    def groups(self) -> list[tuple[str, list[Row]]]:
+        """(heading, rows): the methods by what they see at test time, then the bars."""
+        found: dict[str, list[Row]] = {}
+        for row in self.methods:
+            found.setdefault(row.input, []).append(row)
+        order = sorted(found, key=lambda kind: (kind != "image only", not kind, kind))
+        groups = [(INPUT_TEXT.get(kind, kind or "Methods"), found[kind]) for kind in order]
+        return [*groups, (BARS, self.sanity)] if self.sanity else groups
 
     @property
     def headline(self) -> list[Column]:
@@ -219,28 +249,32 @@ def _modes(run: RunData, setting: Setting) -> list[str]:
 
 
 # -- rows --------------------------------------------------------------------------------------------------------
-def _row_scores(row: Row, setting: Setting) -> pd.DataFrame | None:
-    import pandas as pd
+_GROUP = ("metric", "profile", "region")
+_FIELDS = ("judge", "pair", "value", "n_frames", "status", "reason", "seed")
 
-    parts = []
+
+def _row_scores(row: Row, setting: Setting) -> dict[tuple[str, str, str], list[Score]]:
+    """(metric, profile, region) -> score rows of all runs of a row."""
+    found: dict[tuple[str, str, str], list[Score]] = {}
     for run in row.runs:
-        if run.scores is not None:
-            s = run.scores
-            here = (s["protocol"] == setting.protocol) & (s["mode"].astype(str) == row.mode)
-            parts.append(s[here & (s["protocol_hash"].astype(str).str[:8] == setting.protocol_hash)])
-    return pd.concat(parts, ignore_index=True) if parts else None
+        if run.scores is None:
+            continue
+        s = run.scores
+        here = (s["protocol"] == setting.protocol) & (s["mode"] == row.mode)
+        part = s[here & (s["protocol_hash"].str[:8] == setting.protocol_hash)]
+        columns = [part[name].tolist() for name in (*_GROUP, *_FIELDS)]
+        for metric, profile, region, judge, pair, value, n, status, reason, seed in zip(*columns, strict=True):
+            score = Score(judge, pair, value, int(n) if n == n else 0, status, reason, str(seed))
+            found.setdefault((metric, profile, region), []).append(score)
+    return found
 
 
 def _fill(row: Row, setting: Setting, clusters: Clusters, cards: Mapping[str, MetricSpec]) -> None:
-    scores = _row_scores(row, setting)
-    if scores is None or scores.empty:
-        return
-    for (metric, profile, region), part in scores.groupby(["metric", "profile", "region"], sort=True):
-        if (part["pair"] != "*").any():  # the mean is computed here, over the pairs themselves
-            part = part[part["pair"] != "*"]
+    for (metric, profile, region), scores in sorted(_row_scores(row, setting).items()):
+        single = [s for s in scores if s.pair != "*"]
         card = cards.get(f"{metric}@{profile}")
-        for judge, same in _by_judge(part).items():
-            key = ColumnKey(str(metric), str(profile), judge, str(region))
+        for judge, same in _by_judge(single or scores).items():  # the mean is computed here, over the pairs themselves
+            key = ColumnKey(metric, profile, judge, region)
             if card is not None and card.scope == "set":
                 row.cells[key] = _set_cell(row, same, setting, clusters, judge, card)
             else:
@@ -248,20 +282,22 @@ def _fill(row: Row, setting: Setting, clusters: Clusters, cards: Mapping[str, Me
 
 
 def _set_cell(
-    row: Row, scores: pd.DataFrame, setting: Setting, clusters: Clusters, judge: str, card: MetricSpec
+    row: Row, scores: Sequence[Score], setting: Setting, clusters: Clusters, judge: str, card: MetricSpec
 ) -> Cell:
-    measure = measure_of(row.runs, setting.protocol, row.mode, judge, card) if (scores["status"] == "ok").any() else ""
+    measure = measure_of(row.runs, setting.protocol, row.mode, judge, card) if any(s.ok for s in scores) else ""
     asked = row.runs[0].protocols().get(setting.protocol, {}).get("pairs")
     return set_cell(scores, clusters, measure, asked if isinstance(asked, int) else 0)
 
 
-def _by_judge(scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def _by_judge(scores: Sequence[Score]) -> dict[str, list[Score]]:
     """Scores of one metric and region by judge. A pair that failed names no judge; it belongs to the one there is."""
-    judges = scores["judge"].fillna("").astype(str)
-    good = judges[scores["status"] == "ok"]
-    if not good.empty:
-        judges = judges.where((scores["status"] == "ok") | (judges != ""), good.mode().iloc[0])
-    return {str(judge): scores[judges == judge] for judge in sorted(set(judges))}
+    known = Counter(s.judge for s in scores if s.status == "ok")
+    main = min(known, key=lambda judge: (-known[judge], judge)) if known else ""
+    found: dict[str, list[Score]] = {}
+    for score in scores:
+        judge = score.judge if score.judge or score.status == "ok" else main
+        found.setdefault(judge, []).append(score)
+    return dict(sorted(found.items()))
 
 
 def _merge_unjudged(rows: Sequence[Row]) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-import shlex
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,12 +14,9 @@ from datasets.files import sha256_of
 from leaderboard.ablation import Ablation
 from leaderboard.cells import Cell, Difference, Interval
 from leaderboard.columns import Column, ColumnKey, by_family, decimals_for, number
-from leaderboard.curves import draw, read_curves
-from leaderboard.frames import WorstPairs, worst_pairs
-from leaderboard.media import MediaFolder, Sample
 from leaderboard.ranking import Rank
 from leaderboard.runs import RunData
-from leaderboard.speed import Speed, first_measured, speed_of
+from leaderboard.speed import Speed, first_measured
 from leaderboard.stills import beats_stills, decisive
 from leaderboard.tables import Board, Row
 
@@ -43,10 +39,13 @@ NO_TRUTH_TEXT = (
 
 @dataclass(frozen=True)
 class Files:
-    """Downloads beside a table, relative to the report."""
+    """Downloads beside a table, relative to the report ("" = there is none)."""
 
     csv: str
     json: str
+    parquet: str
+    tex: str = ""
+    pairs: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,13 +58,19 @@ class AblationView:
     files: Files
 
 
-@dataclass(frozen=True)
+@dataclass
 class BoardView:
-    """A board with everything that the page shows of it.
+    """A board with everything that the pages show of it.
 
     Attributes:
         id: unique and stable anchor.
+        facts: what each pair shows.
+        pair_pages: pair -> its page, of the pairs that have one.
+        thumbs: (pair, picture, page) of some pairs; total_pairs: pairs with frames.
         sheet: contact sheet relative to the report ("" = there are no frames), and its size in pixels.
+        pareto: (title, picture) of the trade-off plots.
+        inline: whether the first page has room for its table.
+        parts: further pages: (part, title, one line on it).
     """
 
     id: str
@@ -73,9 +78,29 @@ class BoardView:
     decimals: Mapping[ColumnKey, int]
     files: Files
     ablations: Sequence[AblationView] = ()
-    samples: Sequence[Sample] = ()
+    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    pair_pages: dict[str, str] = field(default_factory=dict)
+    thumbs: Sequence[tuple[str, str, str]] = ()
+    total_pairs: int = 0
     sheet: str = ""
     sheet_size: tuple[int, int] = (0, 0)
+    pareto: Sequence[tuple[str, Markup]] = ()
+    inline: bool = True
+    parts: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def page(self, part: str = "") -> str:
+        """Where the board's page, or one of its parts, lies."""
+        return f"boards/{self.id}{'-' + part if part else ''}.html"
+
+    @property
+    def links(self) -> list[tuple[str, str, str]]:
+        """(title, page, note) of its further pages."""
+        return [(title, self.page(part), note) for part, title, note in self.parts]
+
+    @property
+    def shown_columns(self) -> list[Column]:
+        """Columns whose cards the board's own page needs."""
+        return list({c.key: c for c in [*self.board.first, *(self.board.headline if self.ablations else [])]}.values())
 
     @property
     def intro(self) -> str:
@@ -141,21 +166,6 @@ class BoardView:
         return verdict, VERDICTS[verdict], text
 
 
-@dataclass(frozen=True)
-class RunView:
-    """A run with its page."""
-
-    run: RunData
-    page: str
-    command: str
-    config: Sequence[tuple[str, str]]
-    parts: Sequence[tuple[str, str]]
-    provenance: Sequence[tuple[str, str]]
-    speed: Speed
-    curves: Sequence[tuple[str, Markup, float]] = field(default_factory=tuple)
-    worst: Sequence[WorstPairs] = ()
-
-
 def board_id(board: Board) -> str:
     """Anchor and file name: readable, and unique by a hash of the setting."""
     setting = board.setting
@@ -218,45 +228,23 @@ def difference_title(difference: Difference) -> str:
     return difference.reason or f"paired over {difference.n} pairs{basis}"
 
 
-# -- runs --------------------------------------------------------------------------------------------------------
-def _flat(value: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """Leaves of nested mappings as (dotted name, text), sorted."""
-    if isinstance(value, Mapping) and value:
-        pairs = ((f"{prefix}.{k}" if prefix else str(k), v) for k, v in value.items())
-        return sorted(leaf for name, v in pairs for leaf in _flat(v, name))
-    return [(prefix, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))] if prefix else []
-
-
-def _toml(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool | list) else str(value)
-
-
-def command_of(run: RunData) -> str:
-    """The command that makes this run again, quoted for a POSIX shell."""
-    if run.external:
-        return shlex.join(["bench", "import", "PREDICTIONS", "--protocol", *run.protocols(), "--card", "card.toml"])
-    words = ["bench", "run", "--method", run.method, "--dataset", run.text("dataset"), "--preset", run.text("preset")]
-    for option in ("variant", "mode"):
-        if run.text(option):
-            words += [f"--{option}", run.text(option)]
-    for key, value in sorted(run.section("overrides").items()):
-        words += ["--set", f"{key}={_toml(value)}"]
-    return shlex.join([*words, "--seed", run.text("seed") or "0"])
-
-
+# -- places ----------------------------------------------------------------------------------------------------
 def run_page(run: RunData) -> str:
     """Where the page of a run lies, relative to the report."""
-    return f"runs/{sha256_of(run.slug)[:16]}.html"
+    return f"runs/{sha256_of(run.key)[:16]}.html"
 
 
-def run_view(run: RunData, media: MediaFolder) -> RunView:
-    """A run with its command, what it depends on, its training curves and its worst pairs."""
-    identity = run.section("identity")
-    parts = [("training", str(identity.get("training") or ""))]
-    parts += [(f"training: {n}", t) for n, t in _flat(identity.get("parts", {}))]
-    for kind in ("generation", "score"):
-        parts += [(f"{kind}: {n}", t) for n, t in _flat(identity.get(kind, {}))]
-    return RunView(
-        run, run_page(run), command_of(run), _flat(run.section("config")), parts, _flat(run.section("provenance")),
-        speed_of(run), draw(read_curves(run.folder / "train.jsonl")), worst_pairs(run, media),
-    )  # fmt: skip
+def page_name(text: str) -> str:
+    """A file name for any text: readable, and unique by a hash where letters had to be replaced."""
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip(".-")[:48]
+    return plain if plain == text else f"{plain or 'x'}-{sha256_of(text)[:8]}"
+
+
+def method_page(name: str) -> str:
+    """Where the page of a method lies, relative to the report."""
+    return f"methods/{page_name(name)}.html"
+
+
+def dataset_page(slug: str) -> str:
+    """Where the page of a data set lies, relative to the report."""
+    return f"datasets/{page_name(slug)}.html"

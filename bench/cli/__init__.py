@@ -19,6 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "cite": ("bench.cli.cite", "BibTeX, protocol paragraph and LaTeX table of a run or a board"),
     "submit": ("bench.cli.submit", "pack a row for others, verify what others submitted"),
     "report": ("bench.cli.report", "write the static HTML report"),
+    "study": ("bench.cli.study", "ask people: build a study page, read the answers"),
     "list": ("bench.cli.list", "methods, datasets, metrics, runs"),
     "show": ("bench.cli.show", "one run, method, dataset or metric in full"),
     "check": ("bench.cli.check", "try a method against the interface"),

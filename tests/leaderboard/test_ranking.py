@@ -12,8 +12,9 @@ import pytest
 from fake_runs import CROSS, FakeRun, pair_names, write_run
 
 from leaderboard.columns import ColumnKey
+from leaderboard.inputs import metric_cards, read_clusters
 from leaderboard.ranking import Rank
-from leaderboard.report import metric_cards, read_clusters, write_report
+from leaderboard.report import write_report
 from leaderboard.runs import load_runs
 from leaderboard.tables import Board, group_runs, make_board
 from leaderboard.views import share
@@ -163,7 +164,7 @@ def test_the_report_prints_ranks_and_the_download_has_them(tmp_path: Path) -> No
         method(tmp_path / "runs", name, quality)
     page = write_report(tmp_path / "runs")
     text = page.read_text(encoding="utf-8")
-    assert "rank 1 of 2" in text and "rank 2 of 2" in text and "<b>best</b>" in text and "P(rank 1)" in text
+    assert "rank 1 of 2" in text and "rank 2 of 2" in text and "★ best</b>" in text and "P(rank 1)" in text
     with next((page.parent / "data").glob("cross-animation-*.csv")).open(encoding="utf-8", newline="") as file:
         rows = {(r["method"], r["metric"], r["region"]): r for r in csv.DictReader(file)}
     good, poor = rows["good", "ssim", "whole"], rows["poor", "ssim", "whole"]

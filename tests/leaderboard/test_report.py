@@ -9,8 +9,9 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from fake_runs import CROSS, HASHES, SELF, FakeRun, pair_names, write_curves, write_run
+from fake_runs import CROSS, HASHES, PAIRS, SELF, FakeRun, pair_names, write_curves, write_pairs, write_run
 
 from bench.cli import main
 from datasets.errors import UsageError
@@ -77,6 +78,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_run(runs, FakeRun("burnt", status="oom", reason="CUDA out of memory at step 7", scores=False))
     for name, quality in (("copy-source", 0.0), ("faded-source", 0.1), ("oracle", 2.0)):
         write_run(runs, FakeRun(name, quality, sanity=True))
+    for protocol in (SELF, CROSS):
+        write_pairs(runs, protocol)
     return write_report(runs)
 
 
@@ -85,11 +88,25 @@ def test_the_report_lies_beside_the_runs(report: Path) -> None:
     assert [p.name for p in report.parent.parent.iterdir() if p.name.startswith(".tmp")] == []
 
 
+def pages(report: Path) -> list[Path]:
+    """Every page of a report."""
+    return sorted(report.parent.rglob("*.html"))
+
+
+def board_page(report: Path, name: str, part: str = "") -> Page:
+    """The page of the board whose protocol has this name, or one of its parts."""
+    (path,) = [
+        p for p in (report.parent / "boards").glob(f"{name}-*.html")
+        if (p.stem.rpartition("-")[2] == part if part else len(p.stem.rpartition("-")[2]) == 8)
+    ]  # fmt: skip
+    return read(path)
+
+
 def test_every_board_and_its_rows_are_there(report: Path) -> None:
     page = read(report)
     headings = [t for _, t in page.all("h3")]
-    assert headings[:2] == ["Self-reconstruction", "Cross-animation"]
-    assert any(t == "Ablation of tps[avd]" for _, t in page.all("h4"))
+    assert [h.split(" ")[0] for h in headings[:2]] == ["Self-reconstruction", "Cross-animation"]
+    assert any(t == "Ablation of tps[avd]" for _, t in board_page(report, "cross-animation").all("h3"))
     text = report.read_text(encoding="utf-8")
     for protocol, digits in HASHES.items():
         assert (f"{protocol} · {digits}" in text) == (protocol in (SELF, CROSS))
@@ -103,11 +120,11 @@ def test_every_board_and_its_rows_are_there(report: Path) -> None:
 
 
 def test_tables_can_be_read_by_everyone(report: Path) -> None:
-    for path in [report, *sorted((report.parent / "runs").iterdir())]:
+    for path in pages(report):
         page = read(path)
-        assert len(page.all("caption")) == len(page.all("table")) > 0
+        assert len(page.all("caption")) == len(page.all("table"))
         assert all(a.get("scope") in ("col", "row", "colgroup", "rowgroup") for a, _ in page.all("th"))
-        assert all(a.get("alt") for a, _ in page.all("img"))
+        assert all("alt" in a for a, _ in page.all("img"))
         assert len(page.all("h1")) == 1 and page.all("html", lang="en")
         ids = [a["id"] for _, a, _ in page.elements if "id" in a]
         assert len(ids) == len(set(ids))
@@ -133,55 +150,74 @@ def test_a_failed_cell_says_why(report: Path) -> None:
 
 
 def test_links_and_media_exist_and_nothing_comes_from_elsewhere(report: Path) -> None:
-    for path in [report, *sorted((report.parent / "runs").iterdir())]:
+    for path in pages(report):
         page = read(path)
         ids = {a["id"] for _, a, _ in page.elements if "id" in a}
         for _, attributes, _ in page.elements:
-            for name in ("href", "src", "poster"):
+            for name in ("href", "src", "popovertarget"):
                 target = attributes.get(name, "")
                 assert not target.startswith(("http", "//", "/", "file"))
-                if target.startswith("#"):
-                    assert target[1:] in ids
+                if name == "popovertarget" or target.startswith("#"):
+                    assert not target or target.removeprefix("#") in ids
                 elif target and not target.startswith("data:"):
                     assert (path.parent / target).is_file(), target
 
 
-def test_videos_load_only_when_asked_and_stand_side_by_side(report: Path) -> None:
-    page = read(report)
-    videos = page.all("video")
-    assert videos and all(a["preload"] == "none" and a["poster"] for a, _ in videos)
-    labels = [a["aria-label"] for a, _ in videos if a["aria-label"].endswith(f"pair {pair_names()[0]}")]
-    assert [label.partition(",")[0] for label in labels] == ["driving video", "truth", "tps[avd]"] * 2
-    assert all(len(Path(a["src"]).stem) == 16 for a, _ in videos)
-    sheets = [a for a, _ in page.all("img") if "driving videos" in a["alt"]]
-    assert len(sheets) == 2 and all(int(a["width"]) > 600 for a in sheets)
+def test_the_page_of_a_pair_shows_every_track_with_the_same_frames(report: Path) -> None:
+    (folder,) = [p for p in (report.parent / "pairs").iterdir() if p.name.startswith("cross-animation")]
+    assert len(list(folder.iterdir())) == PAIRS
+    page = read(folder / f"{pair_names()[0]}.html")
+    tracks = [(a["class"], a["data-count"]) for a, _ in page.all("figure") if "track" in a.get("class", "")]
+    assert tracks == [
+        ("track source", "1"), ("track driving", "8"), ("track truth", "8"), ("track truth", "8"),
+        ("track generated", "8"),
+    ]  # fmt: skip
+    names = [t for _, t in page.all("b")]
+    assert "truth of target self" in names, "the same pair's truth under the other protocol"
+    (player,) = page.all("section", id="player")
+    assert player[0]["data-frames"] == "0 1 2 3 4 5 6 7" and float(player[0]["data-fps"]) == 10
+    charts = [a["aria-label"] for a, _ in page.all("svg", class_="chart")]
+    assert charts and charts[0].startswith("L1 distance by frame; mean: tps[avd]")
+    sheets = [a for a, _ in board_page(report, "cross-animation").all("img") if "driving videos" in a["alt"]]
+    assert len(sheets) == 1 and int(sheets[0]["width"]) > 600
 
 
 def test_the_policy_forbids_what_the_page_does_not_need(report: Path) -> None:
-    page = read(report)
-    (policy,) = [a["content"] for a, _ in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy"]
-    assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy
-    assert len(page.all("script")) == len(page.all("style")) == 1
-    for _, attributes, _ in page.elements:
-        assert "style" not in attributes and not any(name.startswith("on") for name in attributes)
+    for path in pages(report):
+        page = read(path)
+        (policy,) = [a["content"] for a, _ in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy"]
+        assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy
+        (script,) = page.all("script")
+        assert "assets/report-" in script[0]["src"] and not script[1] and not page.all("style")
+        for _, attributes, _ in page.elements:
+            assert "style" not in attributes and not any(name.startswith("on") for name in attributes)
 
 
 def test_downloads_hold_the_same_numbers(report: Path) -> None:
     data = report.parent / "data"
     names = sorted(p.stem for p in data.glob("*.csv"))
-    assert names == sorted(p.stem for p in data.glob("*.json")) and len(names) == 3
-    with next(data.glob("cross-animation-*.csv")).open(encoding="utf-8", newline="") as file:
+    assert {n.rpartition("-")[0] for n in names if "-" in n} >= {"self-reconstruction", "cross-animation"}
+    assert {p.stem for p in data.glob("*.parquet")} >= set(names) - {"reported"}
+    tex = next(data.glob("cross-animation-*.tex")).read_text(encoding="utf-8")
+    assert "tps[avd]" in tex and "\\toprule" in tex
+    (csv_file,) = data.glob("cross-animation-*.csv")
+    with csv_file.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     records = json.loads(next(data.glob("cross-animation-*.json")).read_text(encoding="utf-8"))
     assert len(rows) == len(records)
     one = next(r for r in rows if r["method"] == "tps" and r["metric"] == "l1" and r["region"] == "whole")
     same = next(r for r in records if r["method"] == "tps" and r["metric"] == "l1" and r["region"] == "whole")
+    table = pd.read_parquet(csv_file.with_suffix(".parquet"))
+    assert len(table) == len(rows) and same["value"] in set(table["value"])
+    pairs = pd.read_parquet(csv_file.with_name(f"{csv_file.stem}-pairs.parquet"))
+    mine = pairs[(pairs["row"] == "tps[avd]") & (pairs["metric"] == "l1") & (pairs["region"] == "whole")]
+    assert mine["value"].mean() == pytest.approx(same["value"]) and len(mine) == PAIRS
     assert float(one["value"]) == same["value"] and one["minus_copy_source_verdict"] == "better"
 
 
 def test_a_run_page_says_what_the_run_depends_on(report: Path) -> None:
-    pages = [read(p) for p in sorted((report.parent / "runs").iterdir())]
-    page = next(p for p in pages if ("tps[avd]" in [t for _, t in p.all("h1")]))
+    found = [read(p) for p in sorted((report.parent / "runs").iterdir())]
+    page = next(p for p in found if ("tps[avd]" in [t for _, t in p.all("h1")]))
     commands = [t for _, t in page.all("pre")]
     assert commands == [
         "bench run --method tps --dataset synthetic --preset quick --mode avd --seed 0",
@@ -192,16 +228,16 @@ def test_a_run_page_says_what_the_run_depends_on(report: Path) -> None:
 
 
 def test_a_run_page_shows_its_worst_pairs_and_that_it_is_contaminated(report: Path) -> None:
-    pages = {t: p for p in map(read, sorted((report.parent / "runs").iterdir())) for _, t in p.all("h1")}
-    page = pages["tps[avd]"]
+    found = {t: p for p in map(read, sorted((report.parent / "runs").iterdir())) for _, t in p.all("h1")}
+    page = found["tps[avd]"]
     worst = [t for a, t in page.all("th", scope="row") if t in pair_names()]
     assert worst == pair_names()[:-4:-1] * 2, "the three worst of both protocols"
     pictures = [a["aria-label"] for a, _ in page.all("svg", class_="spark")]
     assert len(pictures) == 6 and pictures[0].startswith(f"L1 distance of pair {pair_names()[-1]} by frame: ")
     links = [a["href"] for a, t in page.all("a") if t in pair_names()]
     assert len(links) == 6 and all(link.startswith("../media/") and link.endswith(".mp4") for link in links)
-    assert not pages["fomm[standard]"].all("svg", class_="spark"), "nothing was kept by frame"
-    said = {name: " ".join(t for _, t in p.all("p", class_="reason")) for name, p in pages.items()}
+    assert not found["fomm[standard]"].all("svg", class_="spark"), "nothing was kept by frame"
+    said = {name: " ".join(t for _, t in p.all("p", class_="reason")) for name, p in found.items()}
     assert "Contaminated, never ranked" in said["fomm[standard]"] and "synth-features-a" in said["fomm[standard]"]
     assert "Contaminated" not in said["tps[avd]"]
 
@@ -214,16 +250,19 @@ def test_what_nobody_measured_is_folded_below_the_table(report: Path, tmp_path: 
         return rows
 
     write_run(tmp_path / "runs", FakeRun("tps", protocols=(CROSS,), edit=nothing))
-    page = read(write_report(tmp_path / "runs"))
+    page = board_page(write_report(tmp_path / "runs"), "cross-animation")
     (folded,) = page.all("details", class_="unmeasured")
     assert "flicker — the weights <x> are not here" in folded[1]
     assert not [a for a, _ in page.all("td") if "missing-input" in a.get("class", "")]
-    assert not read(report).all("details", class_="unmeasured"), "a row without a score keeps its cell"
+    assert not board_page(report, "cross-animation").all("details", class_="unmeasured"), (
+        "a row without a score keeps its cell"
+    )
 
 
 def test_the_full_table_is_grouped_by_family(report: Path) -> None:
-    heads = [t for a, t in read(report).all("th") if a.get("scope") == "colgroup"]
-    assert heads == ["pixel", "motion", "temporal", "set"] * 2
+    page = board_page(report, "cross-animation", "metrics")
+    heads = [t for a, t in page.all("th") if a.get("scope") == "colgroup"]
+    assert heads == ["pixel", "motion", "temporal", "set"]
 
 
 def test_the_same_store_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -260,7 +299,7 @@ def test_unreadable_and_newer_records_are_listed_with_their_reason(tmp_path: Pat
     (newer / "run.json").write_text('{"schema": 99}', encoding="utf-8")
     short = write_run(runs, FakeRun("short"))
     (short / "scores.parquet").write_bytes(b"PAR1")
-    page = read(write_report(runs))
+    page = read(write_report(runs).parent / "runs" / "index.html")
     status = " | ".join(t for _, t in page.all("td", class_="status"))
     assert "damaged" in status and "newer version" in status and "scores.parquet does not match" in status
 
@@ -271,8 +310,10 @@ def test_damaged_pictures_leave_a_gap_and_no_error(tmp_path: Path) -> None:
         (folder / "generated" / CROSS / pair / "000006.png").write_bytes(b"no picture")
     shared = tmp_path / "runs" / "synthetic" / "references" / f"{CROSS}-{HASHES[CROSS]}"
     (shared / pair_names()[0] / "driving.mp4").write_bytes(b"no video")
-    page = read(write_report(tmp_path / "runs"))
-    assert [a for a, _ in page.all("video") if "poster" not in a]
+    report = write_report(tmp_path / "runs")
+    (folder,) = (report.parent / "pairs").iterdir()
+    page = read(folder / f"{pair_names()[0]}.html")
+    assert [t for _, t in page.all("div", class_="lost")] == ["no picture"]
 
 
 def test_links_out_of_a_run_folder_are_not_followed(tmp_path: Path) -> None:
@@ -298,7 +339,7 @@ def test_hostile_texts_stay_text(tmp_path: Path) -> None:
     long = FakeRun("fomm", mode="x" * 500, card={"title": "\u202eright to left"}, reason="../../etc", dataset="d")
     write_run(tmp_path / "runs", long)
     report = write_report(tmp_path / "runs")
-    for path in [report, *sorted((report.parent / "runs").iterdir())]:
+    for path in pages(report):
         page = read(path)
         assert not [a for a, _ in page.all("img") if a.get("src") == "x"] and len(page.all("script")) == 1
         assert not any(t == "49" for _, t in page.all("span"))

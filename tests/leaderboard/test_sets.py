@@ -11,7 +11,7 @@ from fake_runs import CROSS, FRAMES, JUDGE, PAIRS, FakeRun, write_run
 
 from datasets.files import cache_root, checksum_path, write_checksum
 from leaderboard.columns import ColumnKey, by_family, make_columns
-from leaderboard.report import metric_cards, read_clusters
+from leaderboard.inputs import metric_cards, read_clusters
 from leaderboard.runs import load_runs
 from leaderboard.tables import Board, group_runs, make_board
 

@@ -12,7 +12,7 @@ from fake_runs import CROSS, HASHES, PAIRS, SELF, FakeRun, pair_names, write_pai
 from leaderboard.ablation import ablations
 from leaderboard.cells import Clusters
 from leaderboard.columns import ColumnKey, decimals_for, number
-from leaderboard.report import metric_cards, read_clusters
+from leaderboard.inputs import metric_cards, read_clusters
 from leaderboard.runs import load_runs
 from leaderboard.stills import beats_stills
 from leaderboard.tables import Board, group_runs, make_board

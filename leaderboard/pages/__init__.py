@@ -1,0 +1,1 @@
+"""Page builders: each module has ``TITLE``, ``PATH`` (of its entry in the navigation) and ``build(site)``."""

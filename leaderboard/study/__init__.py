@@ -1,0 +1,1 @@
+"""Human studies: a static page that anyone can open, answers as files, and what the answers say."""
