@@ -42,7 +42,7 @@ def test_the_report_has_a_page_a_sweep(request_of: Callable[..., SweepRequest], 
     assert "8 trials" in text and "bench run --method toy" in text and "as published" in text
     other = (page.parents[1] / second.page).read_text()
     assert "<b>&gt;" not in other and "front &lt;b&gt;" in other and "style=" not in text
-    assert first.page in (page.parents[1] / "index.html").read_text()
+    assert first.page in (page.parents[1] / "sweeps.html").read_text()
 
 
 @pytest.mark.parametrize(
