@@ -65,14 +65,10 @@ def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
 
 
 class ExecutorContract:
-    """Subclasses give ``executor`` (room for two tasks of one core), ``driver_code`` and ``kill_worker``."""
+    """Modules give the fixture ``executor`` (room for two tasks of one core), subclasses the rest."""
 
     driver_code: str
     long = 400
-
-    @pytest.fixture
-    def executor(self) -> Executor:
-        raise NotImplementedError
 
     @pytest.fixture
     def work(self, tmp_path: Path) -> Path:
@@ -90,7 +86,7 @@ class ExecutorContract:
 
     def finish(self, executor: Executor) -> dict[str, Outcome]:
         found: dict[str, Outcome] = {}
-        until(lambda: found.update({o.task.id: o for o in executor.wait(0.5)}) or not executor.busy)
+        until(lambda: found.update({o.task.id: o for o in executor.wait(0.5)}) or not executor.busy, 240)
         return found
 
     def started(self, executor: Executor, work: Path, name: str, processes: int = 1) -> None:

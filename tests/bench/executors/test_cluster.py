@@ -49,21 +49,22 @@ def worker_of(task: str) -> int:
     raise AssertionError(f"no worker runs {task}")
 
 
+@pytest.fixture(scope="class")
+def executor(cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
+    """One for all tests: joining a cluster takes seconds."""
+    from bench.executors.cluster import RayExecutor
+
+    made = RayExecutor(cluster.address, tmp_path_factory.mktemp("store"))
+    yield made
+    made.close()
+
+
 class TestRay(ExecutorContract):
     driver_code = DRIVER.format(
         imports="import os\nfrom bench.executors.cluster import RayExecutor",
         make="RayExecutor(os.environ['RAY_ADDRESS'], folder)",
     )
     long = 2000
-
-    @pytest.fixture(scope="class")
-    def executor(self, cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
-        """One for all tests: joining a cluster takes seconds."""
-        from bench.executors.cluster import RayExecutor
-
-        made = RayExecutor(cluster.address, tmp_path_factory.mktemp("store"))
-        yield made
-        made.close()
 
     def kill_worker(self, unit: int) -> None:
         os.kill(worker_of("t"), signal.SIGKILL)
@@ -82,14 +83,19 @@ class TestRay(ExecutorContract):
         cluster.wait_for_nodes()
         executor.cpus = 3  # type: ignore[attr-defined]
         for name in ("t", "u", "v"):
-            executor.submit(self.task(work, name, 200))
-        for name in ("t", "u", "v"):
-            self.started(executor, work, name)
+            executor.submit(self.task(work, name, 600))
+        early = {}
+        until(
+            lambda: (
+                early.update({o.task.id: o for o in executor.wait(0.05)}) or all(self.starts(work, n) for n in "tuv")
+            ),
+            240,
+        )
         cluster.remove_node(extra, allow_graceful=False)
-        found = self.finish(executor)
+        found = early | self.finish(executor)
         assert {o.kind for o in found.values()} == {"done"}
         assert sorted(o.attempts for o in found.values()) == [1, 1, 2]
-        assert all((work / name).read_text().split() == [str(i) for i in range(200)] for name in "tuv")
+        assert all((work / name).read_text().split() == [str(i) for i in range(600)] for name in "tuv")
         until(lambda: not any(alive(pid) for name in "tuv" for pid in self.starts(work, name)), 10)
 
 

@@ -15,13 +15,14 @@ from bench.executors.base import Executor, Task
 from bench.executors.local import LocalExecutor
 
 
+@pytest.fixture
+def executor() -> Iterator[Executor]:
+    with LocalExecutor(2, ()) as made:
+        yield made
+
+
 class TestLocal(ExecutorContract):
     driver_code = DRIVER.format(imports="from bench.executors.local import LocalExecutor", make="LocalExecutor(2, ())")
-
-    @pytest.fixture
-    def executor(self) -> Iterator[Executor]:
-        with LocalExecutor(2, ()) as made:
-            yield made
 
     def kill_worker(self, unit: int) -> None:
         parent = int(Path(f"/proc/{unit}/stat").read_text().rpartition(")")[2].split()[1])
