@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from datasets.annotators.cards import how_to_annotate
 from datasets.base import SPLITS, Clip, Dataset, FrameStack, Pair, PairList, Trial
 from datasets.clips import SubClip
 from datasets.errors import MissingInputError, SuiteError, UsageError
@@ -174,8 +175,9 @@ class FolderDataset(Dataset):
         for name in ("train", "test"):
             if not splits[name]:
                 raise MissingInputError(f"no video of {self._folder / name} can be used; the first: {reasons[0]}")
-        for sentence in self._mixed.values():
-            notes.insert(0, f"left out: {sentence}; bench data annotate folder:{self._folder} --replace makes it anew")
+        for kind, sentence in self._mixed.items():
+            command = how_to_annotate(f"folder:{self._folder}", [kind])
+            notes.insert(0, f"left out: {sentence}; {command} --replace makes it anew")
         if reasons:
             notes.insert(0, f"{len(reasons)} of {len(decoded)} videos of {self._folder} were left out")
         if len({c.identity for c in splits["test"]}) == 1 and len({c.identity for c in splits["train"]}) > 1:

@@ -13,6 +13,7 @@ import numpy as np
 
 from datasets.annotation_files import find
 from datasets.annotations import present_kinds, square_annotation, stream_annotation
+from datasets.annotators.cards import how_to_annotate
 from datasets.base import SPLITS, Array, Clip, Dataset, FrameStack, Pair, PairList, Trial
 from datasets.clips import SubClip, check_indices, require_kinds
 from datasets.errors import MissingInputError, SuiteError, UsageError
@@ -197,8 +198,8 @@ class StoreDataset(Dataset):
         """What the import left out, and what is missing of the official lists."""
         info = self._manifest.info
         lines = [f"{f['clip'] or '*'}: {f['message']}" for f in info.get("findings", []) if f["level"] == "E"]
-        again = f"bench data annotate {self.card.name} --replace makes it anew"
-        lines += [f"left out: {sentence}; {again}" for sentence in self._mixed.values()]
+        for kind, sentence in self._mixed.items():
+            lines.append(f"left out: {sentence}; {how_to_annotate(self.card.name, [kind])} --replace makes it anew")
         if info.get("missing"):
             lines.append(f"{info['missing']} clips of the official list are not here (missing.csv)")
         return lines

@@ -179,7 +179,7 @@ def test_annotators_are_not_mixed_silently(tmp_path: Path, capsys: pytest.Captur
     run(clips[2:], other)
     data = FolderDataset(str(folder), "quick")
     assert "flow" not in data.spec.kinds and "flow" not in data.clips("train")[0].kinds
-    assert any("flow comes from 2 annotators" in line and "--replace" in line for line in data.findings())
+    assert any("flow comes from 2 annotators" in line and "--with flow --replace" in line for line in data.findings())
     assert {each.state for each in run(clips, other, replace=True)} == {"kept", "annotated"}
     assert "flow" in FolderDataset(str(folder), "quick").spec.kinds
 

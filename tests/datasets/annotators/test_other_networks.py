@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from datasets.annotators.cards import CARDS
-from datasets.annotators.keypoints import KeypointRCNN, largest_person, rcnn
+from datasets.annotators.cards import CARDS, load
+from datasets.annotators.keypoints import KeypointRCNN, WholeBody, largest_person, rcnn
 from datasets.annotators.osnet import OSNet, ReidReader
 from datasets.annotators.slomo import Interpolator, UNet, halfway
 from datasets.errors import MissingInputError
+from datasets.footage import Footage, measure
 
 CARD = {card.name: card for card in CARDS}
 
@@ -46,6 +47,38 @@ def test_keypoint_rcnn_has_the_names_of_torchvisions_weights() -> None:
     norms = 2 * sum(t.numel() for n, t in state.items() if n.endswith(("running_mean", "running_var")))
     assert sum(t.numel() for t in state.values()) - norms == 59_137_258
     assert not any(name.endswith("num_batches_tracked") for name in state)
+
+
+def test_a_whole_body_network_is_an_annotator(tmp_path: Path) -> None:
+    class Network:
+        """One point where the frame is brightest."""
+
+        fingerprint = "f" * 64
+
+        def read(self, frame: np.ndarray) -> np.ndarray:
+            found = np.zeros((135, 3), np.float32)
+            y, x = np.unravel_index(int(frame[..., 0].argmax()), frame.shape[:2])
+            found[0] = (x, y, 1)
+            return found
+
+    frames = [np.zeros((8, 9, 3), np.uint8) for _ in range(3)]
+    for t, frame in enumerate(frames):
+        frame[t, 2 * t] = 255
+    annotator = WholeBody(CARD["dwpose"], Network())
+    clip = measure(Footage("a", tmp_path, lambda: frames))
+    found = [each["keypoints"][0].tolist() for each in annotator.annotate(clip, {})]
+    assert found == [[0, 0, 1], [2, 1, 1], [4, 2, 1]] and annotator.weights == "f" * 64
+    assert load(CARD["dis"]).maker != annotator.maker
+
+
+def test_without_the_extra_or_the_weights_key_points_say_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
+    for name, arguments in (("dwpose", ()), ("keypointrcnn", ()), ("mmpose", ("config.py", "checkpoint.pth"))):
+        with pytest.raises(MissingInputError) as caught:
+            load(CARD[name], arguments)
+        assert caught.value.hint
 
 
 @pytest.mark.slow

@@ -306,7 +306,7 @@ def test_faces_need_a_detector_or_are_counted(store: Manifest, shrink: Shrink) -
     try:
         import facenet_pytorch  # noqa: F401
     except ImportError:
-        with pytest.raises(MissingInputError, match="facenet.pytorch"):
+        with pytest.raises(MissingInputError, match=r"facenet.pytorch"):
             verify(shrink("taichi"), silent, people=True)
         return
     faceless = [f for f in verify(shrink("taichi"), silent, people=True) if f.check == 9]
