@@ -67,7 +67,8 @@ def _interval(values: Mapping[str, float], clusters: Clusters, lost: int = 0) ->
     """Interval of the mean of finite values, one a pair: what the statistics do, without their care for gaps."""
     import pandas as pd
 
-    from bench.evaluation.statistics.intervals import DRAWS, SEED, Estimate
+    from bench.evaluation.statistics import DRAWS, SEED
+    from bench.evaluation.statistics.intervals import Estimate
 
     names = sorted(values)
     table = pd.DataFrame({0: [values[name] for name in names]}, index=pd.Index(names, dtype=object), dtype=float)
