@@ -58,21 +58,45 @@ def _keys(values: Iterable[Values], clusters: Clusters) -> list[bytes | str]:
     return found
 
 
+def _single(values: Values) -> Mapping[str, float] | None:
+    """The values of the one training seed; None where there are several, or none."""
+    return next(iter(values.values())) if len(values) == 1 else None
+
+
+def _interval(values: Mapping[str, float], clusters: Clusters, lost: int = 0) -> Interval:
+    """Interval of the mean of finite values, one a pair: what the statistics do, without their care for gaps."""
+    import pandas as pd
+
+    from bench.evaluation.statistics import DRAWS, SEED
+    from bench.evaluation.statistics.intervals import Estimate
+
+    names = sorted(values)
+    table = pd.DataFrame({0: [values[name] for name in names]}, index=pd.Index(names, dtype=object), dtype=float)
+    return Estimate.of([table], clusters.frame(names), DRAWS, SEED, lost).interval()
+
+
 def mean_interval(values: Values, clusters: Clusters) -> Interval:
-    """As :func:`bench.evaluation.statistics.mean_interval`."""
+    """As :func:`bench.evaluation.statistics.mean_interval`; values are finite."""
     from bench.evaluation import statistics
 
     def compute() -> dict[str, object]:
+        only = _single(values)
+        if only:
+            return asdict(_interval(only, clusters))
         return asdict(statistics.mean_interval(table_of(values), clusters.frame(_pairs(values))))
 
     return statistics.Interval(**remembered(_MODULE, "mean", _keys([values], clusters), compute))
 
 
 def paired_difference(a: Values, b: Values, clusters: Clusters) -> Interval:
-    """As :func:`bench.evaluation.statistics.paired_difference`."""
+    """As :func:`bench.evaluation.statistics.paired_difference`; values are finite."""
     from bench.evaluation import statistics
 
     def compute() -> dict[str, object]:
+        first, second = _single(a), _single(b)
+        if first and second and first.keys() & second.keys():
+            gaps = {pair: first[pair] - second[pair] for pair in first.keys() & second.keys()}
+            return asdict(_interval(gaps, clusters, len(first.keys() ^ second.keys())))
         return asdict(statistics.paired_difference(table_of(a), table_of(b), clusters.frame(_pairs(a, b))))
 
     return statistics.Interval(**remembered(_MODULE, "difference", _keys([a, b], clusters), compute))

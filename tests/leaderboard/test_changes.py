@@ -11,7 +11,7 @@ from fake_runs import CROSS, SELF, FakeRun, pair_names, write_run
 from bench.cli import main
 from datasets.errors import UsageError
 from leaderboard.cells import Clusters
-from leaderboard.figures import mean_interval, win_rate
+from leaderboard.figures import mean_interval, paired_difference, win_rate
 from leaderboard.remember import Remembered
 from leaderboard.report import write_report
 
@@ -93,6 +93,9 @@ def test_what_is_remembered_equals_what_is_computed(monkeypatch: pytest.MonkeyPa
     direct = statistics.mean_interval(table_of(a), clusters.frame(pair_names()))
     assert repr(mean_interval(a, clusters)) == repr(mean_interval(a, clusters)) == repr(direct)  # NaN is not NaN
     assert mean_interval(a, Clusters()).clusters != direct.clusters, "other clusters, another result"
+    c = {"0": {p: float(i % 5) ** 2 for i, p in enumerate(pair_names()[2:])}}
+    gap = statistics.paired_difference(table_of(a), table_of(c), clusters.frame(pair_names()))
+    assert repr(paired_difference(a, c, clusters)) == repr(gap) and gap.lost == 2
     rate = statistics.win_rate(table_of(a), table_of(b), clusters.frame(pair_names()), "lower")
     assert win_rate(a, b, clusters, "lower") == win_rate(a, b, clusters, "lower") == rate
     assert win_rate(a, b, clusters, "higher").wins == rate.losses
