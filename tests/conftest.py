@@ -15,6 +15,22 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+#: Tests that want the machine, or a screen, to themselves.
+ALONE = ("speed", "browser", "cluster")
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # one process a core already
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("MKL_NUM_THREADS", "1")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """As many processes as cores; none beside this one for tests that measure time, or that ``-k`` and paths narrow."""
+    marks = str(config.option.markexpr).split()
+    wanted = [mark for i, mark in enumerate(marks) if mark in ALONE and marks[max(0, i - 1)] != "not"]
+    if wanted or len(config.option.file_or_dir) or config.option.keyword:
+        config.option.dist = "no"
+        return 0
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @pytest.fixture(scope="session", autouse=True)

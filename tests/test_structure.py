@@ -20,7 +20,8 @@ MAX_FILE, MAX_FUNCTION = 500, 80
 SEEN_BY_METHODS = {"datasets.base", "datasets.errors", "datasets.files", "datasets.annotators.training"}
 #: What ``bench`` may see of the others: interfaces and readers, never a concrete method or data set.
 SEEN_BY_BENCH = {
-    "methods.base", "datasets.base", "datasets.errors", "datasets.files", "datasets.clips", "datasets.annotations",
+    "methods.base", "datasets.base", "datasets.errors", "datasets.files", "datasets.clips", "datasets.memory",
+    "datasets.annotations",
     "datasets.letterbox", "datasets.video", "datasets.video_write", "datasets.weights",
     "datasets.store.card", "datasets.store.items", "datasets.store.prepare", "datasets.store.verify",
     "datasets.annotators.base", "datasets.annotators.cards", "datasets.annotators.run",
