@@ -17,6 +17,7 @@ EPILOG = opt.examples(
     "",
     "A file says for instance:",
     "",
+    "\b",
     '  methods = ["fomm", {method = "tps", variants = ["full", "dropout"], set = {"train.lr" = 1e-4}}]',
     '  datasets = ["synthetic"]',
     '  presets = ["tiny"]',

@@ -125,7 +125,7 @@ def test_killed_workers_and_a_killed_head_lose_no_trial(tmp_path: Path) -> None:
         time.sleep(0.1)
     assert start().wait(900) == 0
     found = json.loads((tmp_path / "sweeps" / "s" / "sweep.json").read_text())["methods"][0]
-    assert [t["state"] for t in found["trials"]] == ["complete"] * 4 and found["finished"] == 4
+    assert {t["state"] for t in found["trials"]} <= {"complete", "pruned"} and found["finished"] == 4
     assert len({json.dumps(t["values"]) for t in found["trials"]}) == 4
     logs = [path.read_text() for path in (tmp_path / "sweeps" / "s" / "logs").glob("*.log")]
     assert sum(text.count("$ ") for text in logs) >= 5  # four trials, and what was killed was started again

@@ -19,7 +19,6 @@ pytestmark = pytest.mark.cluster
 for name, value in {
     "RAY_AUTH_MODE": "disabled",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_raylet_start_wait_time_s": "300",
 }.items():
     os.environ.setdefault(name, value)
 pytest.importorskip("ray")
