@@ -17,7 +17,7 @@ from methods.dance.faces import Faces, faces_by, faces_of
 from methods.dance.inputs import Annotated, View, read_iuv, seen_iuv
 from methods.dance.labels import SEGMENTS, face_labels, hull_mask, map_of, person_of, with_hands, without_hands
 from methods.dance.spade import Spade
-from methods.dance.surface import suggested
+from methods.dance.surface import suggested, surface_colours
 
 G = torch.Generator().manual_seed(5)
 
@@ -328,6 +328,21 @@ def test_suggested_labels_are_those_of_the_same_surface() -> None:
     assert found[:, 6].sum() == 0  # feet were never seen
     itself = suggested(labels, iuv, iuv, 22)[0].argmax(0)
     assert torch.equal(itself[labels[0] > 0], labels[0, labels[0] > 0].long())
+
+
+def test_colours_are_those_of_the_same_surface_and_others_elsewhere() -> None:
+    rgb = torch.rand(1, 3, 16, 16, generator=G)
+    place = (torch.arange(16) * 16 + 7).to(torch.uint8)
+    iuv = torch.full((1, 16, 16, 3), 2, dtype=torch.uint8)
+    iuv[..., 1], iuv[..., 2] = place[:, None], place
+    instead = torch.full((1, 3, 16, 16), 0.25)
+    itself = surface_colours(rgb, iuv, iuv, instead)
+    torch.testing.assert_close(itself, rgb, atol=0.08, rtol=0)
+    turned = surface_colours(rgb, iuv, iuv.flip(2), instead)
+    torch.testing.assert_close(turned, itself.flip(3))
+    for part in (0, 5):  # the background, and what the photo does not show
+        other = torch.cat([torch.full_like(iuv[..., :1], part), iuv[..., 1:]], -1)
+        assert torch.equal(surface_colours(rgb, iuv, other, instead), instead)
 
 
 def test_coarse_iuv_loses_detail_and_none_all_of_it() -> None:
