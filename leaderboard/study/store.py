@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from datasets.errors import SuiteError, UsageError
 from datasets.files import read_json, write_json
 from leaderboard.study.analysis import analyse
 from leaderboard.study.answers import Participant, read_answers
-from leaderboard.study.design import Study
+from leaderboard.study.design import CRITERIA, Study
 
 FOLDER = "studies"
+SETTING = ("protocol", "protocol_hash", "dataset", "preset")
 
 
 def ingest(runs: Path, key: Path, answers: Sequence[Path]) -> tuple[Path, list[Participant]]:
@@ -59,6 +61,26 @@ def load_studies(roots: Iterable[Path]) -> list[Mapping[str, Any]]:
                 data = json.loads(path.read_text(encoding="utf-8"))
             except (OSError, ValueError):
                 continue
-            if isinstance(data, dict) and {"study", "rows", "preference", "strength", "jnd", "rating"} <= data.keys():
+            if _is_sound(data):
                 found.append(data)
     return sorted(found, key=lambda s: (str(s.get("name")), str(s["study"])))
+
+
+def _is_sound(data: Any) -> bool:
+    """Whether a file holds everything that the page prints; it may have come from somebody else."""
+    try:
+        rates = [*data["preference"], *(data[kind][row] for kind in ("strength", "jnd") for row in data["rows"])]
+        rates += [data["rating"][row][criterion] for row in data["rows"] for criterion in CRITERIA]
+        numbers = [rate[name] for rate in rates for name in ("value", "low", "high", "wilson_low", "wilson_high")]
+        texts = [data["study"], data["name"], *data["rows"], *(data["setting"][k] for k in SETTING)]
+        texts += [p[k] for p in data["preference"] for k in ("a", "b")]
+        texts += [p[k] for p in data["left_out"] for k in ("participant", "why")]
+        counts = [data["participants"], data["answers"], *(rate["n"] for rate in rates)]
+        numbers += list(data["alpha"].values())
+    except (KeyError, TypeError, AttributeError):
+        return False
+    return (
+        all(v is None or (isinstance(v, int | float) and math.isfinite(v)) for v in numbers)
+        and all(isinstance(v, str) for v in texts)
+        and all(isinstance(v, int) for v in counts)
+    )

@@ -113,6 +113,7 @@ def test_four_arms_give_the_difference_of_differences() -> None:
     assert found.low < found.value < found.high
 
 
+@pytest.mark.slow
 def test_noise_of_seeds_alone_is_seldom_called_an_effect() -> None:
     """200 studies without any effect: at most 7 % may call the claim observed (one direction)."""
     rng = np.random.default_rng(11)

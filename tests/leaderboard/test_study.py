@@ -18,6 +18,7 @@ from leaderboard.report import write_report
 from leaderboard.study.analysis import analyse, bradley_terry, clustered, krippendorff
 from leaderboard.study.answers import Answer, read_answers
 from leaderboard.study.design import CRITERIA, TRUTH, Item, Study, design
+from leaderboard.study.store import load_studies
 
 N = math.nan
 #: Krippendorff (2011): four observers, twelve units
@@ -146,6 +147,11 @@ def test_build_ingest_and_report(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["study", "ingest", str(tmp_path / "answers"), "--key", str(key), "--runs", str(runs)]) == 0
     assert "one: " in capsys.readouterr().out
     text = (write_report(runs).parent / "study.html").read_text(encoding="utf-8")
+    kept = next((runs / "studies").iterdir())
+    (kept.parent / "damaged.json").write_text("{", encoding="utf-8")
+    wrong_type = json.loads(kept.read_text(encoding="utf-8")) | {"participants": "<b>"}
+    (kept.parent / "wrong.json").write_text(json.dumps(wrong_type), encoding="utf-8")
+    assert [found["study"] for found in load_studies([runs])] == [s.id], "what cannot be believed is left out"
     assert "2 participants" in text and "tps[standard]" in text and "Bradley-Terry" in text
     assert main(["study", "build", "--runs", str(runs), "--out", str(out)]) == 2, "never over something else"
     assert (
