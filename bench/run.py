@@ -32,6 +32,7 @@ from bench.standing import (
     scores_stand,
 )
 from bench.store import RunFolder, move_aside, open_run
+from datasets.annotators.cards import how_to_annotate
 from datasets.errors import MissingInputError, SuiteError
 from datasets.files import sha256_file, verify_checksum, write_json
 
@@ -76,6 +77,7 @@ def execute(run: Run, progress: Progress, resume: bool = True, train_only: bool 
             step.note = "trained only: bench run generates and scores" if train_only else ""
             work = _Work(run, folder, metrics, progress)
             step.name = "prepare"
+            _require_annotations(run)
             work.prepare(train_only)
             step.name = "train"
             work.train()
@@ -106,6 +108,15 @@ def _begin(run: Run, folder: RunFolder, metrics: Sequence[MetricSpec]) -> None:
         contaminated=_contaminated(run, judges),
         provenance=provenance(run.spec.device) | {"started": started},
     )
+
+
+def _require_annotations(run: Run) -> None:
+    missing, text = sorted(run.method_spec.needs - run.dataset.spec.kinds), run.spec.dataset
+    if missing:
+        raise MissingInputError(
+            f"{run.method_spec.name} needs the annotation {missing[0]!r}, which {text} does not have",
+            how_to_annotate(text, missing) or "use a data set that has it (bench list datasets)",
+        )
 
 
 def _contaminated(run: Run, judges: Mapping[str, str]) -> list[str]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from bench import registry
 from bench.config import build_config, parse_set
 from bench.identity import Identity, training_identity
-from datasets.annotators.cards import how_to_annotate
 from datasets.errors import MissingInputError, UsageError
 from datasets.files import safe_name, sha256_file
 
@@ -122,7 +121,6 @@ def resolve(spec: RunSpec, progress: Callable[[int, int, str], None] | None = No
     config = build_config(method, spec.preset, variant, spec.overrides)
     checkpoint = _checkpoint_hash(method, spec.checkpoint)
     dataset = open_dataset(spec.dataset, spec.preset, spec.annotation_class)
-    _require_annotations(method, dataset, spec.dataset)
     if progress is not None:
         dataset.prepare((), (), progress)
     protocols, left_out = _resolve_protocols(method, mode, dataset, spec.protocols) if test else ({}, {})
@@ -190,15 +188,6 @@ def _check_plain_fields(spec: RunSpec) -> None:
         )
     if spec.device not in ("auto", "cpu"):  # only a named GPU needs torch to be checked
         resolve_device(spec.device)
-
-
-def _require_annotations(method: MethodSpec, dataset: Dataset, text: str) -> None:
-    missing = sorted(method.needs - dataset.spec.kinds)
-    if missing:
-        raise MissingInputError(
-            f"{method.name} needs the annotation {missing[0]!r}, which {text} does not have",
-            how_to_annotate(text, missing) or "use a data set that has it (bench list datasets)",
-        )
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

@@ -376,7 +376,7 @@ def test_a_sequence_is_the_same_frame_by_frame_as_in_one_go(tiny: RegionToWhole,
             )
             single = PersonRollout(nets, alone, features[[i]], tiny.config.region)
             for t, pose in enumerate(sequence.poses.unbind(1)):
-                torch.testing.assert_close(single.step(pose[[i]])[0][0], together[t][i], atol=1e-4, rtol=0)
+                torch.testing.assert_close(single.step(pose[[i]])[0][0], together[t][i], atol=3e-4, rtol=0)
 
 
 def test_chunks_do_not_matter_but_the_past_does(tiny: RegionToWhole, world: ToyWorld) -> None:
