@@ -6,6 +6,7 @@ synthetic world knows of the frames that it rendered. Everything else is the sui
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,8 @@ def test_without_annotations_the_command_is_named(
     assert main(["run", "--method", method, *args]) == 3
     said = capsys.readouterr().err
     assert f"{method} needs the annotation" in said and f"bench data annotate folder:{folder} {command}" in said
-    assert not (tmp_path / "runs").exists()
+    (record,) = (tmp_path / "runs").rglob("run.json")
+    assert json.loads(record.read_text())["status"] == "missing-input"  # it stands on the board with its reason
 
 
 @pytest.mark.slow
