@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.autograd.graph import increment_version
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.driving import batch_of
@@ -247,7 +248,11 @@ class _Measurement:
 
 
 class _Called:
-    """Which networks of a method run inside the block."""
+    """Which networks of a method run inside the block.
+
+    A method may animate with copies of its networks, which it makes again when their tensors have changed: so they
+    count as changed at both ends of the block, and copies of this time carry the hooks.
+    """
 
     def __init__(self, method: Method) -> None:
         self._method = method
@@ -258,11 +263,16 @@ class _Called:
         for name, net in self._method.nets.items():
             for module in net.modules():
                 self._handles.append(module.register_forward_pre_hook(lambda *_, name=name: self._names.add(name)))
+        self._touch()
         return self
 
     def __exit__(self, *exception: object) -> None:
         for handle in self._handles:
             handle.remove()
+        self._touch()
+
+    def _touch(self) -> None:
+        increment_version([*self._method.nets.parameters(), *self._method.nets.buffers()])
 
     def parameters(self) -> dict[str, Any]:
         """``parameters`` of ``networks``, and ``parameters_all``; a shared one counts once."""

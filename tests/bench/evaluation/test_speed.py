@@ -24,6 +24,7 @@ from bench.testing.running import toy_spec
 from bench.testing.toy import SPEC, ToyConfig
 from datasets.base import Dataset, Pair
 from methods.base import AnimateOptions, Driving, Method
+from methods.layers.inference import InferenceCopies
 
 CROSS = "cross-animation@1"
 WORLD = "toy-world:32x8"
@@ -121,3 +122,25 @@ def test_a_run_records_its_speed_once(toys: Path, tmp_path: Path, capsys: pytest
     folder.update(identity=identity)
     assert execute(run, silent).steps == (f"evaluate {CROSS}",)
     assert folder.json["speed"] == speed  # frames that stood cost what they cost
+
+
+class Copying(Plain):
+    """Animates with a copy of its generator, as methods that fuse or convert their networks do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.copies = InferenceCopies()
+
+    def animate(self, state: Tensor, driving: Driving, options: AnimateOptions) -> Iterator[Tensor]:
+        generator = self.copies.get(self.nets["generator"])
+        for chunk in driving.chunks(4):
+            yield generator(chunk["rgb"]).sigmoid()
+
+
+def test_networks_that_animate_as_copies_count(world: tuple[Dataset, Pair]) -> None:
+    method = Copying()
+    first = measure_speed(method, world[0], CROSS, world[1], "standard", budget_s=0.2)  # copies are there from now on
+    again = measure_speed(method, world[0], CROSS, world[1], "standard", budget_s=0.2)
+    for found in (first, again):
+        assert found["networks"] == ["encoder", "generator"]
+        assert found["parameters"] == (3 * 9 + 1) * 3 + (3 * 9 + 1) * 5
