@@ -14,7 +14,7 @@ def keep_freed_memory() -> None:
     """Let glibc's allocator hand freed blocks out again instead of giving them back to the system.
 
     Frames and feature maps of a few MB come and go thousands of times; each time the system must find, clear and map
-    their pages anew, which is a tenth to a third of the time on virtual machines. The peak of memory stays the same.
+    their pages anew. The peak of memory stays the same.
     Does nothing where there is no glibc.
     """
     if sys.platform != "linux":

@@ -22,7 +22,6 @@ from methods.layers.first_order.flow import FlowNetwork
 from methods.layers.first_order.keypoints import KeypointDetector
 from methods.layers.first_order.losses import Reconstruction, equivariance_terms, reconstruct, twin_terms
 from methods.layers.first_order.method import FirstOrderMethod
-from methods.layers.letterbox import Letterbox
 
 if TYPE_CHECKING:
     from datasets.base import Array, Clip
@@ -85,10 +84,7 @@ class Intrinsic(FirstOrderMethod):
 
     def _image(self, stored: Tensor) -> Tensor:
         """(B, H, W, 3) uint8 -> (B, 3, H', W') in [0, 1], padded to sides the networks take."""
-        return self._pad(stored.movedim(-1, 1).float().div(255))
-
-    def _pad(self, maps: Tensor) -> Tensor:
-        return Letterbox(maps.shape[2], maps.shape[3], self.config.multiple).pad(maps)
+        return self._padded(stored.movedim(-1, 1).float().div(255))
 
     def _frame_terms(self, made: Reconstruction, driving: Tensor) -> dict[str, Tensor]:
         """L_frame (eq. 7) and equivariance."""
@@ -110,8 +106,8 @@ class Intrinsic(FirstOrderMethod):
         t = self.config.temporal
         terms = {}
         if t.scheme != "none" and t.weight:
-            flow = self._pad(batch["flow"].movedim(-1, 1).float()).movedim(1, -1)
-            mask = self._pad(batch["reliable"][:, None].float())
+            flow = self._padded(batch["flow"].movedim(-1, 1).float()).movedim(1, -1)
+            mask = self._padded(batch["reliable"][:, None].float())
             generated = made.prediction.detach() if t.detach_frame else made.prediction
             loss = temporal_loss(t.scheme, generated, self._image(batch["previous"]), flow, mask, made.flow.occlusion)
             terms["temporal"] = t.weight * loss

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes quick.safetensors, which the `quick` preset fine-tunes: MRAA of quick's size. It begins with the heat maps and the
 # flow network of FOMM's shipped file, which has the same layers, and learns as that did (methods/fomm/checkpoints/make.sh);
-# AVD learns on the same pairs. About an hour on one core.
+# AVD learns on the same pairs. It waits for FOMM's file: none is shipped yet.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 python scripts/pretrain_twins.py mraa "${1:-methods/mraa/checkpoints/quick.safetensors}" --pairs 480 --people 240 \

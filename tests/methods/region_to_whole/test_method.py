@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from copy import deepcopy
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -310,10 +311,8 @@ def test_paper_preset_has_the_papers_values(tmp_path: Any, monkeypatch: Any) -> 
 
 
 @pytest.mark.parametrize("preset", [p for p in PRESETS if p != "paper"])
-def test_presets_need_no_file_but_shipped_ones(preset: str) -> None:
-    files = build(preset).training_inputs()
-    assert set(files) == ({"init"} if build_config(SPEC, preset).init else set())
-    assert all(path.parent.name == "checkpoints" and path.stat().st_size < 8e6 for path in files.values())
+def test_presets_need_no_file(preset: str) -> None:
+    assert not build(preset).training_inputs()
 
 
 def test_every_arm_of_the_ablation_differs_from_its_partner() -> None:
@@ -356,27 +355,34 @@ def test_animation_gives_every_frame_in_range(tiny: RegionToWhole, world: ToyWor
     assert made.max() <= 1
 
 
+def doubled(source: Any) -> Any:
+    """A dataclass of tensors in float64."""
+    return replace(source, **{field.name: getattr(source, field.name).double() for field in fields(source)})
+
+
 def test_a_sequence_is_the_same_frame_by_frame_as_in_one_go(tiny: RegionToWhole, world: ToyWorld) -> None:
     """Training unrolls a batch of sequences, animation one frame after another: the same networks, the same frames."""
     clips = world.clips("train")[:2]
     stage = tiny.stages()[2]
     batch = Batches(make_items(stage, clips, lambda: []), stage, 2, 0)[0]
     sequence = read_sequence(batch, tiny.config)
-    nets: dict[str, Any] = dict(tiny.nets.items())
+    # In float64: a convolution's last bits depend on the size of the batch, and grow from frame to frame
+    nets: dict[str, Any] = dict(deepcopy(tiny.nets).double().items())
+    source, poses = doubled(sequence.source), sequence.poses.double()
     with torch.inference_mode():
-        features = nets["layout"].encode(sequence.source.layout)
-        both = PersonRollout(nets, sequence.source, features, tiny.config.region)
-        together = [both.step(pose)[0] for pose in sequence.poses.unbind(1)]
+        features = nets["layout"].encode(source.layout)
+        both = PersonRollout(nets, source, features, tiny.config.region)
+        together = [both.step(pose)[0] for pose in poses.unbind(1)]
         for i in range(2):
-            alone = type(sequence.source)(
-                sequence.source.layout[[i]],
-                sequence.source.regions.unflatten(0, (-1, 5))[i],
-                sequence.source.foreground[[i]],
-                sequence.source.person[[i]],
+            alone = type(source)(
+                source.layout[[i]],
+                source.regions.unflatten(0, (-1, 5))[i],
+                source.foreground[[i]],
+                source.person[[i]],
             )
             single = PersonRollout(nets, alone, features[[i]], tiny.config.region)
-            for t, pose in enumerate(sequence.poses.unbind(1)):
-                torch.testing.assert_close(single.step(pose[[i]])[0][0], together[t][i], atol=3e-4, rtol=0)
+            for t, pose in enumerate(poses.unbind(1)):
+                torch.testing.assert_close(single.step(pose[[i]])[0][0], together[t][i], atol=1e-9, rtol=0)
 
 
 def test_chunks_do_not_matter_but_the_past_does(tiny: RegionToWhole, world: ToyWorld) -> None:
